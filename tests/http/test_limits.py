@@ -16,7 +16,7 @@ from starlette.routing import Route
 from services.adapters.http.application import build_application
 from services.adapters.http.connection import ConnectionLimits
 from services.adapters.http.server import HttpServer
-from tests.waiting import PATIENCE_SECONDS
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 GET = b"GET /small HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -102,7 +102,9 @@ class TestRequestHead:
     def test_finished_request_is_not_ended(self) -> None:
         with serving(head_seconds=0.2) as address, connect(address) as connection:
             connection.sendall(b"GET /never HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            assert b"begin" in connection.recv(65_536) + connection.recv(65_536)
+            received = b""
+            while b"begin" not in received:
+                received += connection.recv(65_536)
             connection.settimeout(0.6)
             with pytest.raises(TimeoutError):
                 read_to_end(connection)
@@ -129,10 +131,13 @@ class TestConnections:
     def test_client_that_takes_nothing_is_ended(self) -> None:
         with serving(stall_seconds=0.2) as address, connect(address) as connection:
             connection.sendall(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            connection.recv(1)
-            anyio.run(anyio.sleep, 1.0)
-            try:
-                received = len(read_to_end(connection))
-            except ConnectionError:
-                received = 0
-        assert received < 32 << 20
+            wait_until(lambda: is_closed_by_peer(connection), "the server gives up")
+
+
+def is_closed_by_peer(connection: socket.socket) -> bool:
+    """Whether the peer takes nothing any more."""
+    try:
+        connection.sendall(GET)
+    except OSError:
+        return True
+    return False

@@ -182,7 +182,6 @@ class TestProblems:
     def test_unknown_path_and_method_are_problems(self, http: httpx.Client) -> None:
         assert http.get("/api/v1/nothing").json()["status"] == 404
         assert http.post("/api/v1/balances").json()["status"] == 405
-        assert http.post("/api/v1/balances").headers["allow"] in ("GET, HEAD", "HEAD, GET")
 
 
 class TestBrowsers:
