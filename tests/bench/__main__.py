@@ -33,6 +33,7 @@ EMBEDDED = {
     "analyses": analyses.measure,
     "http_answers": http_answers.measure,
     "watch_subscribers": watch_subscribers.measure,
+    "watch_subscribers_over_http": watch_subscribers.measure_over_http,
 }
 CLUSTER = {
     "kafka_recording": kafka_recording.measure,

@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -32,17 +32,27 @@ ORGANIZATIONS = 300
 HISTORY = 5_000
 FACTS_PER_SECOND, DURATION_SECONDS = 200, 20
 LIMIT_SECONDS = {"p50": 0.25, "p99": 0.5}
+LIMIT_SECONDS_HTTP = {"p50": 0.35, "p99": 0.7}
 LIMIT_MIB = 300
 _PROGRAMME = "default"
 
 
 def measure() -> Iterator[Figure]:
-    with TemporaryDirectory() as folder, run_up(Path(folder, "data")) as (server, ready):
-        address = ready.split()[4]
-        with Client(address) as client:
+    yield from _measure("grpc", "WatchBalances", LIMIT_SECONDS)
+
+
+def measure_over_http() -> Iterator[Figure]:
+    yield from _measure("http", "WatchBalances over HTTP", LIMIT_SECONDS_HTTP)
+
+
+def _measure(transport: str, what: str, limit_seconds: dict[str, float]) -> Iterator[Figure]:
+    with TemporaryDirectory() as folder, run_up(Path(folder, "data")) as (server, _):
+        addresses = json.loads(Path(folder, "data", "server.json").read_text())
+        with Client(addresses["address"]) as client:
+            key = "http_address" if transport == "http" else "address"
             client.get_status(min_position=_record_history(client))
             with subprocess.Popen(
-                [sys.executable, "-m", __name__, address],
+                [sys.executable, "-m", __name__, transport, addresses[key]],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
@@ -57,15 +67,18 @@ def measure() -> Iterator[Figure]:
                 subscribers.stdin.write(f"{max(acknowledged)}\n")
                 subscribers.stdin.flush()
                 arrivals: list[list[tuple[float, int]]] = json.loads(subscribers.stdout.readline())
-    yield from _evaluate(acknowledged, arrivals)
+    yield from _evaluate(what, limit_seconds, acknowledged, arrivals)
     yield Figure("processor of the server", processor, "cores", 1, "one core")
     yield Figure("memory of the server", memory_mib, "MiB", LIMIT_MIB, "the bound set")
 
 
 def _evaluate(
-    acknowledged: dict[int, float], arrivals: list[list[tuple[float, int]]]
+    watch: str,
+    limit_seconds: dict[str, float],
+    acknowledged: dict[int, float],
+    arrivals: list[list[tuple[float, int]]],
 ) -> Iterator[Figure]:
-    what = f"{SUBSCRIBERS:,} WatchBalances of {QUESTIONS} questions, {FACTS_PER_SECOND} facts/s"
+    what = f"{SUBSCRIBERS:,} {watch} of {QUESTIONS} questions, {FACTS_PER_SECOND} facts/s"
     latencies = [
         max(0.0, moment - acknowledged[offset])
         for received in arrivals
@@ -77,7 +90,7 @@ def _evaluate(
             f"{what}: acknowledged to received, {name}",
             hundredths[index],
             "s",
-            LIMIT_SECONDS[name],
+            limit_seconds[name],
             "the bound set",
         )
     complete = sum(received[-1][1] >= max(acknowledged) for received in arrivals)
@@ -144,41 +157,74 @@ def _offset_of(position: str) -> int:
     return int(position.rpartition(".")[2])
 
 
-async def _subscribe(address: str) -> None:
-    """Holds all subscriptions, and prints when each message arrived."""
+class _Arrivals:
+    """When each message of each subscriber arrived, after its snapshot, and its offset."""
+
+    def __init__(self) -> None:
+        self.by_subscriber: list[list[tuple[float, int]]] = [[] for _ in range(SUBSCRIBERS)]
+        self.complete_count = asyncio.Semaphore(0)
+        self._complete: set[int] = set()
+
+    def add(self, number: int, position: str, *, ends_step: bool) -> None:
+        if number in self._complete:
+            self.by_subscriber[number].append((time.monotonic(), _offset_of(position)))
+        elif ends_step:
+            self._complete.add(number)
+            self.complete_count.release()
+
+    def have_reached(self, end: int) -> bool:
+        return all(received and received[-1][1] >= end for received in self.by_subscriber)
+
+
+def _subscribe_by_grpc(address: str, arrivals: _Arrivals) -> Callable[[int], Awaitable[None]]:
     options = [("grpc.use_local_subchannel_pool", 1)]
     channels = [grpc.aio.insecure_channel(address, options=options) for _ in range(CHANNELS)]
     stubs: list[Any] = [WatchServiceStub(channel) for channel in channels]
-    arrivals: list[list[tuple[float, int]]] = [[] for _ in range(SUBSCRIBERS)]
-    await_snapshots = asyncio.Semaphore(0)
 
     async def follow(number: int) -> None:
         question = Question(programme_id=_PROGRAMME)
         question.from_date.year, question.from_date.month = 2020, 1
         question.from_date.day = number % QUESTIONS + 1
         calls = stubs[number % CHANNELS].WatchBalances(WatchBalancesRequest(question=question))
-        is_complete = False
         async for message in calls:
-            if is_complete:
-                arrivals[number].append((time.monotonic(), _offset_of(message.position)))
-            elif message.resume_token:
-                is_complete = True
-                await_snapshots.release()
+            ends_step = bool(message.resume_token)
+            arrivals.add(number, message.position, ends_step=ends_step)
 
-    tasks = [asyncio.create_task(follow(number)) for number in range(SUBSCRIBERS)]
+    return follow
+
+
+def _subscribe_by_http(address: str, arrivals: _Arrivals) -> Callable[[int], Awaitable[None]]:
+    host, _, port = address.rpartition(":")
+
+    async def follow(number: int) -> None:
+        reader, writer = await asyncio.open_connection(host, int(port), limit=1 << 22)
+        path = f"/api/v1/watch/balances?from=2020-01-{number % QUESTIONS + 1:02}"
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n".encode())
+        async for line in reader:
+            if line.startswith(b"data: "):  # parsing its rows would take the time of the server
+                rest = line[line.rindex(b'"position":"') :].split(b'"')
+                arrivals.add(number, rest[3].decode(), ends_step=rest[7] != b"")
+
+    return follow
+
+
+async def _subscribe(transport: str, address: str) -> None:
+    """Holds all subscriptions, and prints when each message arrived."""
+    arrivals = _Arrivals()
+    subscribe = _subscribe_by_http if transport == "http" else _subscribe_by_grpc
+    follow = subscribe(address, arrivals)
+    tasks = [asyncio.ensure_future(follow(number)) for number in range(SUBSCRIBERS)]
     for _ in range(SUBSCRIBERS):
-        await await_snapshots.acquire()
+        await arrivals.complete_count.acquire()
     print(flush=True)
     end = int(await asyncio.to_thread(sys.stdin.readline))
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and any(  # noqa: ASYNC110 # a poll costs nothing here
-        not received or received[-1][1] < end for received in arrivals
-    ):
+    while time.monotonic() < deadline and not arrivals.have_reached(end):  # noqa: ASYNC110
         await asyncio.sleep(0.1)
-    print(json.dumps(arrivals), flush=True)
+    print(json.dumps(arrivals.by_subscriber), flush=True)
     for task in tasks:
         task.cancel()
 
 
 if __name__ == "__main__":
-    asyncio.run(_subscribe(sys.argv[1]))
+    asyncio.run(_subscribe(sys.argv[1], sys.argv[2]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from typing import Any, Final, Protocol
@@ -20,7 +21,7 @@ from services.adapters.http.parameters import read_request
 from services.adapters.http.questions import name_route, wait_until_disconnected
 from services.adapters.telemetry.call_metrics import instrument_handler
 from services.adapters.telemetry.metrics import Meter
-from services.adapters.wire.json_form import encode_line, to_dictionary
+from services.adapters.wire.json_form import to_dictionary
 from services.ledger.errors import MutuaError
 
 KEEP_ALIVE_SECONDS: Final = 15.0
@@ -28,6 +29,7 @@ _RETRY_MILLISECONDS: Final = 1_000
 """Pause after which a browser connects again."""
 _SMALL_BYTES: Final = 16_000
 """Messages up to this size are rendered on the event loop, because a thread would cost more."""
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _PREFIX: Final = "WATCH_EVENT_"
 _LAST_EVENT_ID: Final = "last-event-id"
 _HEADERS: Final = {
@@ -136,7 +138,7 @@ class _EventWriter:
 def _render(message: StreamedMessage) -> bytes:
     """An event named `snapshot` or `delta`, `reset`, `progress`; its id is the resume token."""
     name = WatchEvent.Name(message.event).removeprefix(_PREFIX).lower().removesuffix("_complete")
-    lines = [f"event: {name}", f"data: {encode_line(to_dictionary(message.message))}"]
+    lines = [f"event: {name}", f"data: {_encode(to_dictionary(message.message))}"]
     if message.resume_token:  # otherwise a browser keeps the id of the step before
         lines.append(f"id: {message.resume_token}")
     return "\n".join((*lines, "\n")).encode()
