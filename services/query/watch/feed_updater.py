@@ -31,18 +31,21 @@ class FeedUpdater:
         read_end: Callable[[], Awaitable[int]],
         make_stamp: Callable[[], Hashable],
         positions: PositionTracker,
+        computing: asyncio.Semaphore,
         timing: WatchTiming,
     ) -> None:
         """`read` computes the answer unless it has the version given.
 
-        `read_end` returns the end of the log. `make_stamp` returns a value that changes when the
-        answer may have changed.
+        `computing` bounds how many feeds compute at once. `read_end` returns the end of the log.
+        `make_stamp` returns a value that changes when the answer may have changed.
         """
         self._feed = feed
         self._read = read
         self._read_end = read_end
         self._make_stamp = make_stamp
         self._positions = positions
+        self._computing = computing
+        self._computing_seconds = 0.0
         self._timing = timing
 
     async def run(self) -> None:
@@ -51,7 +54,7 @@ class FeedUpdater:
         While read models cannot be read, subscribers stay and get no news.
         """
         while not self._positions.is_stopped:
-            stamp, start_time = self._make_stamp(), time.monotonic()
+            stamp = self._make_stamp()
             error = await self._try_update()
             if error is not None and not self._is_temporary(error):
                 self._feed.fail(error)
@@ -60,7 +63,7 @@ class FeedUpdater:
                 logger.warning("a watch waits: %s", error)
                 await asyncio.sleep(_RETRY_SECONDS)
                 continue
-            elapsed = time.monotonic() - start_time
+            elapsed = self._computing_seconds
             await asyncio.sleep(max(self._timing.pause_seconds - elapsed, elapsed))
             while self._make_stamp() == stamp and not self._positions.is_stopped:
                 self._feed.announce_progress()
@@ -75,7 +78,10 @@ class FeedUpdater:
         """
         known = self._feed.version
         try:
-            answer = await self._read(known)
+            async with self._computing:
+                start_time = time.monotonic()
+                answer = await self._read(known)
+                self._computing_seconds = time.monotonic() - start_time
             is_older = known is not None and answer.version.next_offset < known.next_offset
             if known is None or not is_older or await self._read_end() < known.next_offset:
                 self._feed.publish(answer)

@@ -27,7 +27,7 @@ from services.query.query_context import QueryContext
 from services.query.questions import RegisteredQuestion
 from services.query.watch.answer import WatchedAnswer, read_rows, read_version
 from services.query.watch.answer_feed import AnswerFeed
-from services.query.watch.exchange_changes import read_exchange_changes
+from services.query.watch.exchange_changes import ExchangeChanges, read_exchange_changes
 from services.query.watch.exchange_feed import ExchangeFeed
 from services.query.watch.feed import Feed, HeldState, WatchTiming
 from services.query.watch.feed_updater import FeedUpdater
@@ -176,20 +176,20 @@ class WatchHub:
         message, encoder = watch.make_request(request), watch.make_encoder()
 
         async def read(use: Callable[[QueryContext], Result]) -> Result:
-            async with self._computing:
-                return await self._executor.read(message, key.scope, asked, use)
+            return await self._executor.read(message, key.scope, asked, use)
 
         options: dict[str, Any] = {
             "make_position": lambda offset: str(Position(self._log.log_id, partition, offset)),
             "make_token": partial(self._make_token, key, partition),
             "timing": self._timing,
         }
+
+        async def read_changes(from_offset: int) -> ExchangeChanges:
+            async with self._computing:
+                return await read(partial(read_exchange_changes, from_offset=from_offset))
+
         if watch.is_list:
-            feed: Feed = ExchangeFeed(
-                encoder,
-                lambda offset: read(partial(read_exchange_changes, from_offset=offset)),
-                **options,
-            )
+            feed: Feed = ExchangeFeed(encoder, read_changes, **options)
         else:
             feed = AnswerFeed(encoder, **options)
 
@@ -204,6 +204,7 @@ class WatchHub:
             read_end=partial(self._read_end, partition),
             make_stamp=partial(self._make_stamp, partition, is_cacheable=asked.is_cacheable),
             positions=self._positions,
+            computing=self._computing,
             timing=self._timing,
         )
         task = asyncio.create_task(updater.run(), name=watch.rpc.name)
