@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import Browser, Page, Request, expect
 
 from mutua import Client
 from mutua.v1.query_service_pb2 import LENS_BURDEN
-from services.app.bootstrap import EmbeddedServer
+from services.app.bootstrap import EmbeddedServer, serve_embedded
+from services.app.http import HttpSettings
 from services.query.dashboard.views import VIEWS
 from tests.browser.conftest import NARROW, WIDE, Dashboard
+from tests.ports import allocate_port
 from tests.services.facts import exchange, registration
 
 PAGES = [view.name for view in VIEWS.values() if view.title]
@@ -329,5 +331,23 @@ class TestPage:
         dashboard.open()
         sizes = [request.sizes() for request in requests]
         assert (
-            sum(each["responseBodySize"] + each["responseHeadersSize"] for each in sizes) <= 150_000
+            sum(each["responseBodySize"] + each["responseHeadersSize"] for each in sizes) <= 80_000
         )
+
+
+class TestRestart:
+    def test_page_connects_again_by_itself(self, browser: Browser, tmp_path: Path) -> None:
+        http = HttpSettings(listen=f"127.0.0.1:{allocate_port()}")
+        context = browser.new_context()
+        page = context.new_page()
+        with serve_embedded(tmp_path / "data", purpose="tests", write=True, http=http):
+            page.goto(f"http://{http.listen}/?view=overview")
+            expect(page.get_by_text("Live", exact=True)).to_be_visible()
+            expect(page.locator("#total-exchanges")).to_have_text("0")
+        expect(page.get_by_text("Not connected, trying again")).to_be_visible()
+        with serve_embedded(tmp_path / "data", purpose="tests", write=True, http=http) as server:
+            with Client(server.address) as client:
+                client.record([exchange("A", "B")])
+            expect(page.locator("#total-exchanges")).to_have_text("1")
+            expect(page.get_by_text("Live", exact=True)).to_be_visible()
+            context.close()
