@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from datetime import date
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from starlette.datastructures import Headers
 
 from mutua.v1.analysis_service_pb2 import VERDICT_ABOVE_CHANCE, Reciprocity, Yardstick
 from mutua.v1.query_service_pb2 import (
@@ -22,6 +24,7 @@ from mutua.v1.query_service_pb2 import (
 )
 from mutua.v1.types_pb2 import EXCHANGE_KIND_CALL, EXCHANGE_KIND_VISIT, Date
 from services.query.dashboard.balances import BalancesAnswers, make_balances
+from services.query.dashboard.compression import Compressed, compress
 from services.query.dashboard.directory import Directory, shorten
 from services.query.dashboard.mutual import describe_verdict
 from services.query.dashboard.request import parse_view_request
@@ -189,42 +192,58 @@ class TestViewCache:
     def test_callers_at_the_same_time_share_one_computation(self) -> None:
         count = 0
 
-        async def compute() -> bytes:
+        async def compute() -> Compressed:
             nonlocal count
             count += 1
             await asyncio.sleep(0)
-            return b"view"
+            return compress(b"view")
 
-        async def ask() -> list[bytes]:
+        async def ask() -> list[Compressed]:
             cache = ViewCache()
             return await asyncio.gather(*(cache.get_or_compute("tag", compute) for _ in range(9)))
 
-        assert asyncio.run(ask()) == [b"view"] * 9
+        assert asyncio.run(ask()) == [compress(b"view")] * 9
         assert count == 1
 
     def test_failure_is_not_kept(self) -> None:
-        async def fail() -> bytes:
+        async def fail() -> Compressed:
             raise ValueError
 
-        async def succeed() -> bytes:
-            return b"view"
+        async def succeed() -> Compressed:
+            return compress(b"view")
 
-        async def ask() -> bytes:
+        async def ask() -> Compressed:
             cache = ViewCache()
             with pytest.raises(ValueError, match=r"^$"):
                 await cache.get_or_compute("tag", fail)
             return await cache.get_or_compute("tag", succeed)
 
-        assert asyncio.run(ask()) == b"view"
+        assert asyncio.run(ask()) == compress(b"view")
 
     def test_oldest_views_are_removed(self) -> None:
-        async def compute() -> bytes:
-            return b"four"
+        async def compute() -> Compressed:
+            return compress(b"four")
 
         async def fill() -> int:
-            cache = ViewCache(max_bytes=8)
+            cache = ViewCache(max_bytes=16)
             for tag in "abc":
                 await cache.get_or_compute(tag, compute)
             return cache.size
 
-        assert asyncio.run(fill()) == 8
+        assert asyncio.run(fill()) == 16
+
+
+class TestCompression:
+    def test_long_content_is_sent_in_gzip_if_it_is_taken(self) -> None:
+        content = compress(b"view" * 1_000)
+        body, headers = content.select(Headers({"accept-encoding": "br, gzip"}))
+        assert headers["Content-Encoding"] == "gzip"
+        assert gzip.decompress(body) == content.content
+
+    def test_content_is_sent_as_it_is_otherwise(self) -> None:
+        body, headers = compress(b"view" * 1_000).select(Headers({}))
+        assert body == b"view" * 1_000
+        assert "Content-Encoding" not in headers
+
+    def test_short_content_is_not_compressed(self) -> None:
+        assert compress(b"view").select(Headers({"accept-encoding": "gzip"}))[0] == b"view"

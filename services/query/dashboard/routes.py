@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.staticfiles import PathLike, StaticFiles
 from starlette.types import Scope
 
 from mutua.v1.query_service_pb2 import ListBalancesRequest
@@ -22,6 +24,7 @@ from services.adapters.wire.json_form import to_iso
 from services.ledger.errors import NotFoundError
 from services.ledger.ports import MapStore
 from services.query.dashboard.asker import Asker
+from services.query.dashboard.compression import Compressed, compress, compress_file
 from services.query.dashboard.map_places import MapPlaces
 from services.query.dashboard.request import parse_view_request
 from services.query.dashboard.view import Choices, View
@@ -41,6 +44,9 @@ CONTENT_SECURITY_POLICY: Final = (
     "trusted-types 'none'"
 )
 """Pictures to download are drawn from blobs that the page makes itself."""
+
+
+_KEPT_HEADERS: Final = ("cache-control", "content-security-policy", "last-modified")
 
 
 def make_dashboard_routes(answering: Answering, maps: MapStore | None) -> Iterator[BaseRoute]:
@@ -79,22 +85,24 @@ async def _answer_view(
     request_of_rows = ListBalancesRequest(question=asked.question)
     identity = await answering.identify("ListBalances", request_of_rows, context)
     tag = identity.make_tag(f"{context.organization} {name}?{query.decode('latin-1')}")
-    headers = {"ETag": tag, "Cache-Control": "no-cache", "Vary": "mutua-organization"}
+    headers = {"ETag": f"W/{tag}", "Cache-Control": "no-cache"}  # weak: gzip is the same view
     if matches(request.headers.get("if-none-match", ""), tag):
         return Response(status_code=304, headers=headers)
 
-    async def compute() -> bytes:
+    async def compute() -> Compressed:
         asker = Asker(answering, context, asked.question, places)
         answers = await view.ask(asker, asked.choices)
         return await asyncio.to_thread(_render, view, answers, asked.choices)
 
-    return _make_json(await cache.get_or_compute(tag, compute), headers)
+    content = await cache.get_or_compute(tag, compute)
+    body, described = content.select(request.headers)
+    return _make_json(body, {**headers, **described})
 
 
-def _render(view: View, answers: Any, choices: Choices) -> bytes:
+def _render(view: View, answers: Any, choices: Choices) -> Compressed:
     content = view.make(answers, choices)
     basis = content.basis
-    return _dump(
+    document = _dump(
         {
             "view": view.name,
             "question": describe_question(view.question, basis.question),
@@ -106,6 +114,7 @@ def _render(view: View, answers: Any, choices: Choices) -> bytes:
             "data": content.data,
         }
     )
+    return compress(document)
 
 
 def _dump(document: Any) -> bytes:
@@ -119,8 +128,20 @@ def _make_json(content: bytes, headers: dict[str, str]) -> Response:
 class _PageFiles(StaticFiles):
     """The page and its files; a browser asks each time whether they changed."""
 
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        response = await super().get_response(path, scope)
-        response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-        response.headers["Cache-Control"] = "no-cache"
-        return response
+    def file_response(
+        self,
+        full_path: PathLike,
+        stat_result: os.stat_result,
+        scope: Scope,
+        status_code: int = 200,
+    ) -> Response:
+        plain = super().file_response(full_path, stat_result, scope, status_code)
+        plain.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+        plain.headers["Cache-Control"] = "no-cache"
+        if not isinstance(plain, FileResponse):
+            return plain
+        file = compress_file(Path(full_path), stat_result.st_mtime)
+        body, described = file.select(Headers(scope=scope))
+        headers = {name: plain.headers[name] for name in _KEPT_HEADERS if name in plain.headers}
+        headers["etag"] = f"W/{plain.headers['etag']}"
+        return Response(body, status_code, {**headers, **described}, plain.media_type)

@@ -7,6 +7,8 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from services.query.dashboard.compression import Compressed
+
 MAX_BYTES: Final = 16 << 20
 """Maximum size of all rendered views. A view of 1,000 organizations has about 0.2 MB."""
 
@@ -16,11 +18,13 @@ class ViewCache:
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._max_bytes = max_bytes
-        self._contents: OrderedDict[str, bytes] = OrderedDict()
+        self._contents: OrderedDict[str, Compressed] = OrderedDict()
         self.size = 0
-        self._running: dict[str, asyncio.Task[bytes]] = {}
+        self._running: dict[str, asyncio.Task[Compressed]] = {}
 
-    async def get_or_compute(self, tag: str, compute: Callable[[], Awaitable[bytes]]) -> bytes:
+    async def get_or_compute(
+        self, tag: str, compute: Callable[[], Awaitable[Compressed]]
+    ) -> Compressed:
         """The content with this tag, computed once however many ask at the same time."""
         if (content := self._contents.get(tag)) is not None:
             self._contents.move_to_end(tag)
@@ -33,12 +37,12 @@ class ViewCache:
         # A caller that leaves does not take the answer from the others.
         return await asyncio.shield(task)
 
-    async def _compute(self, tag: str, compute: Callable[[], Awaitable[bytes]]) -> bytes:
+    async def _compute(self, tag: str, compute: Callable[[], Awaitable[Compressed]]) -> Compressed:
         content = await compute()
-        if len(content) <= self._max_bytes:
+        if content.size <= self._max_bytes:
             self._contents[tag] = content
-            self.size += len(content)
+            self.size += content.size
         while self.size > self._max_bytes:
             _, oldest = self._contents.popitem(last=False)
-            self.size -= len(oldest)
+            self.size -= oldest.size
         return content
