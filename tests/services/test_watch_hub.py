@@ -324,3 +324,14 @@ class TestReadModels:
                     assert (await watching.read()).event == WATCH_EVENT_PROGRESS
 
         run_scenario(play)
+
+    def test_progress_comes_while_they_are_away(self) -> None:
+        async def play(scenario: WatchScenario) -> None:
+            watching = scenario.watch()
+            await watching.read()
+            scenario.database.is_away = True
+            scenario.record(facts.exchange("a", "b"))
+            message = await watching.read()
+            assert (message.event, offset_of(message.position)) == (WATCH_EVENT_PROGRESS, 0)
+
+        run_scenario(play)

@@ -51,8 +51,22 @@ class FeedUpdater:
     async def run(self) -> None:
         """Updates the feed until the server stops, or the question turns out to have no answer.
 
-        While read models cannot be read, subscribers stay and get no news.
+        While read models cannot be read, subscribers stay and get no news but progress.
         """
+        announcing = asyncio.create_task(self._announce_progress())
+        try:
+            await self._update_repeatedly()
+        finally:
+            announcing.cancel()
+
+    async def _announce_progress(self) -> None:
+        """Announces it on time, and the end too, also while an answer takes long to compute."""
+        while not self._positions.is_stopped:
+            await asyncio.sleep(self._timing.poll_seconds)
+            self._feed.announce_progress()
+        self._feed.end()
+
+    async def _update_repeatedly(self) -> None:
         while not self._positions.is_stopped:
             stamp = self._make_stamp()
             error = await self._try_update()
@@ -66,7 +80,6 @@ class FeedUpdater:
             elapsed = self._computing_seconds
             await asyncio.sleep(max(self._timing.pause_seconds - elapsed, elapsed))
             while self._make_stamp() == stamp and not self._positions.is_stopped:
-                self._feed.announce_progress()
                 await self._positions.wait_for_move(self._timing.poll_seconds)
         self._feed.end()
 
