@@ -61,6 +61,7 @@ def name_route(rpc: MethodDescriptor) -> str:
     return f"{folder}/{_CAPITAL.sub('-', noun).lower()}"
 
 
+# decision 0145: HTTP is made from the contract
 def make_question_routes(
     services: Sequence[ServiceDescriptor], answering: Answering, meter: Meter
 ) -> Iterator[Route]:
