@@ -200,10 +200,39 @@ class TestViewCache:
 
         async def ask() -> list[Compressed]:
             cache = ViewCache()
-            return await asyncio.gather(*(cache.get_or_compute("tag", compute) for _ in range(9)))
+            return await asyncio.gather(
+                *(cache.get_or_compute("view", "tag", compute) for _ in range(9))
+            )
 
         assert asyncio.run(ask()) == [compress(b"view")] * 9
         assert count == 1
+
+    def test_callers_during_a_computation_share_the_next_one(self) -> None:
+        count = 0
+
+        async def ask() -> None:
+            begun, going_on = asyncio.Event(), asyncio.Event()
+
+            async def compute() -> Compressed:
+                nonlocal count
+                count += 1
+                begun.set()
+                await going_on.wait()
+                return compress(b"view")
+
+            cache = ViewCache()
+            first = asyncio.create_task(cache.get_or_compute("view", "1", compute))
+            await begun.wait()
+            later = [
+                asyncio.create_task(cache.get_or_compute("view", str(tag), compute))
+                for tag in range(2, 9)
+            ]
+            await asyncio.sleep(0)
+            going_on.set()
+            await asyncio.gather(first, *later)
+
+        asyncio.run(ask())
+        assert count == 2
 
     def test_failure_is_not_kept(self) -> None:
         async def fail() -> Compressed:
@@ -215,8 +244,8 @@ class TestViewCache:
         async def ask() -> Compressed:
             cache = ViewCache()
             with pytest.raises(ValueError, match=r"^$"):
-                await cache.get_or_compute("tag", fail)
-            return await cache.get_or_compute("tag", succeed)
+                await cache.get_or_compute("view", "tag", fail)
+            return await cache.get_or_compute("view", "tag", succeed)
 
         assert asyncio.run(ask()) == compress(b"view")
 
@@ -227,7 +256,7 @@ class TestViewCache:
         async def fill() -> int:
             cache = ViewCache(max_bytes=16)
             for tag in "abc":
-                await cache.get_or_compute(tag, compute)
+                await cache.get_or_compute(tag, tag, compute)
             return cache.size
 
         assert asyncio.run(fill()) == 16

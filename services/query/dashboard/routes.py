@@ -84,7 +84,8 @@ async def _answer_view(
     # A tag from before the answers: what is recorded meanwhile makes the next tag differ.
     request_of_rows = ListBalancesRequest(question=asked.question)
     identity = await answering.identify("ListBalances", request_of_rows, context)
-    tag = identity.make_tag(f"{context.organization} {name}?{query.decode('latin-1')}")
+    address = f"{context.organization} {name}?{query.decode('latin-1')}"
+    tag = identity.make_tag(address)
     headers = {"ETag": f"W/{tag}", "Cache-Control": "no-cache"}  # weak: gzip is the same view
     if matches(request.headers.get("if-none-match", ""), tag):
         return Response(status_code=304, headers=headers)
@@ -94,7 +95,7 @@ async def _answer_view(
         answers = await view.ask(asker, asked.choices)
         return await asyncio.to_thread(_render, view, answers, asked.choices)
 
-    content = await cache.get_or_compute(tag, compute)
+    content = await cache.get_or_compute(address, tag, compute)
     body, described = content.select(request.headers)
     return _make_json(body, {**headers, **described})
 
