@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple, TypedDict
+from typing import Any, Final, Literal, NamedTuple, TypedDict
 
 from mutua.v1.analysis_service_pb2 import (
     VERDICT_ABOVE_CHANCE,
@@ -22,7 +22,10 @@ _PARTS: Final = (
     ("relayed", "Relayed", "is passed on"),
     ("one_way", "One-way", "has not come back"),
 )
-_YARDSTICKS: Final = (("spread", "Chance, spread evenly"), ("shuffle", "Chance, shuffled"))
+_YARDSTICKS: Final[tuple[tuple[Literal["spread", "shuffle"], str], ...]] = (
+    ("spread", "Chance, spread evenly"),
+    ("shuffle", "Chance, shuffled"),
+)
 _VERDICTS: Final = {
     VERDICT_ABOVE_CHANCE: "That is more than chance would return",
     VERDICT_BELOW_CHANCE: "That is less than chance would return",
@@ -81,14 +84,7 @@ def make_mutual(answers: MutualAnswers, _: Choices) -> ViewContent:
         ],
         "returned": read_optional(row, "weighted_reciprocity"),
         "ceiling": read_optional(row, "ceiling"),
-        "bands": [
-            _make_band(name, label, getattr(row, name))
-            for name, label in (
-                ("spread", "Chance, spread evenly"),
-                ("shuffle", "Chance, shuffled"),
-            )
-            if row.HasField(name)
-        ],
+        "bands": list_bands(row),
     }
     return ViewContent(data, answers.reciprocity)
 
@@ -113,14 +109,19 @@ def _describe_band(band: Yardstick) -> str:
     return f"{band.low:.0%} to {band.high:.0%}"
 
 
-def _make_band(name: str, label: str, band: Yardstick) -> Band:
-    return {
-        "name": name,
-        "label": label,
-        "expected": band.expected,
-        "low": band.low,
-        "high": band.high,
-    }
+def list_bands(row: Reciprocity) -> list[Band]:
+    """What chance returns by both yardsticks; without one that cannot be computed."""
+    return [
+        {
+            "name": name,
+            "label": label,
+            "expected": getattr(row, name).expected,
+            "low": getattr(row, name).low,
+            "high": getattr(row, name).high,
+        }
+        for name, label in _YARDSTICKS
+        if row.HasField(name)
+    ]
 
 
 MUTUAL = View(

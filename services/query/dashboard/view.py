@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
+from services.ledger.errors import ImpossibleQuestionError
 from services.query.dashboard.asker import Asker
 
 Choices: TypeAlias = Mapping[str, str]
@@ -35,3 +36,12 @@ class View:
     question: str
     title: str = ""
     choices: tuple[str, ...] = ()
+
+
+def read_choice(choices: Choices, name: str, words: Sequence[str]) -> str:
+    """A choice that is one of some words, the first by default. Raises ImpossibleQuestionError."""
+    word = choices[name] or words[0]
+    if word not in words:
+        remedy = f"choose one of {', '.join(words)}"
+        raise ImpossibleQuestionError.for_field(name, f"is {word[:40]!r}", remedy)
+    return word

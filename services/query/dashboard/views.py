@@ -6,8 +6,12 @@ from typing import Final
 from services.query.dashboard.balances import BALANCES
 from services.query.dashboard.evidence import EVIDENCE
 from services.query.dashboard.mutual import MUTUAL
+from services.query.dashboard.mutuality import MUTUALITY
 from services.query.dashboard.network import NETWORK
+from services.query.dashboard.organization import ORGANIZATION
 from services.query.dashboard.overview import OVERVIEW
+from services.query.dashboard.pair import PAIR
+from services.query.dashboard.pairs import PAIRS
 from services.query.dashboard.programme import PROGRAMME
 from services.query.dashboard.recording import RECORDING
 from services.query.dashboard.view import View
@@ -19,6 +23,10 @@ _VIEWS: Final = (
     BALANCES,
     EVIDENCE,
     NETWORK,
+    PAIR,
+    PAIRS,
+    MUTUALITY,
+    ORGANIZATION,
     RECORDING,
 )
 VIEWS: Final[Mapping[str, View]] = {view.name: view for view in _VIEWS}

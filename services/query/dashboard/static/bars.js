@@ -28,9 +28,10 @@ const MOST_LABEL = 300;
  * @param {boolean} options.isMinutes
  * @param {string | undefined} options.selected
  * @param {(id: string) => void} options.onselect
+ * @param {string} [options.label] what the rows are
  * @returns {SVGElement}
  */
-export function drawBars({ rows, width, isMinutes, selected, onselect }) {
+export function drawBars({ rows, width, isMinutes, selected, onselect, label = "Organizations, by what they gave and received" }) {
   const isNarrow = width < NARROW;
   const row = isNarrow ? TALL_ROW : ROW;
   const labels = isNarrow ? 0 : Math.min(MOST_LABEL, width * 0.36, Math.max(100, ...rows.map((each) => measure(mark(each), 13, 600) + 12)));
@@ -43,7 +44,7 @@ export function drawBars({ rows, width, isMinutes, selected, onselect }) {
   const height = TOP + rows.length * row + 4;
   const focused = Math.max(0, rows.findIndex((each) => each.id === selected));
   return s("svg", {
-    width, height, role: "listbox", "aria-label": "Organizations, by what they gave and received",
+    width, height, role: "listbox", "aria-label": label,
     onkeydown: /** @type {EventListener} */ ((/** @type {KeyboardEvent} */ event) => press(event)),
   },
     s("text", { class: "axis-label", x: axis - 8, y: 14, "text-anchor": "end" }, "Received"),

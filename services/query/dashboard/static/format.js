@@ -67,3 +67,12 @@ export function makeTicks(largest, count, isMinutes = false) {
   for (let at = 0; at < largest + step; at += step) ticks.push(at);
   return ticks;
 }
+
+/**
+ * Such as "0.032", "<0.001", or a dash where it is undefined.
+ * @param {number | null} value 0 to 1
+ */
+export function formatProbability(value) {
+  if (value === null) return "–";
+  return value < 0.001 ? "<0.001" : value.toFixed(value < 0.0995 ? 3 : 2);
+}

@@ -48,7 +48,7 @@ export function mount(host, page) {
           key: "trend", title: "Months of one organization", answer: null,
           empty: "Choose an organization, in the chart or in the filters, to see its months.",
         }),
-        drawSilent(balances))));
+        drawSilent(balances, page))));
   }
 
   /**
@@ -61,6 +61,7 @@ export function mount(host, page) {
     return card({
       key: "trend", title: `${selected.label}, by month`, answer: balances,
       empty: active ? "" : "It neither gave nor received in these months.",
+      below: [h("p", {}, h("a", { href: page.address({ view: "organization" }) }, "Partners, topics and exchanges of it"))],
       chart: (width) => drawTrend({ months: trend, width, isMinutes: page.isMinutes, label: `What ${selected.label} gave and received by month` }),
       table: () => ({ columns: ["month", "given", "received"], rows: trend.map((month) => [month.month, month.given, month.received]) }),
     });
@@ -69,13 +70,17 @@ export function mount(host, page) {
   return { update };
 }
 
-/** @param {import("../answers.js").Answer} balances */
-function drawSilent(balances) {
+/**
+ * @param {import("../answers.js").Answer} balances
+ * @param {import("../app.js").Page} page
+ */
+function drawSilent(balances, page) {
   const { silent } = balances.data;
   return silent.length ? card({
     key: "none", title: "Without an exchange here", answer: balances,
     note: "They may share in ways that nobody recorded, or that the filters leave out.",
-    body: [h("ul", { class: "names" }, ...silent.map((/** @type {{label: string}} */ each) => h("li", {}, name(each.label))))],
+    body: [h("ul", { class: "names" }, ...silent.map((/** @type {any} */ each) => h("li", {},
+      h("a", { href: page.address({ view: "organization", organization: each.id }) }, name(each.label)))))],
     table: () => ({ columns: ["organization_id", "organization"], rows: silent.map((/** @type {any} */ each) => [each.id, each.label]) }),
   }) : null;
 }

@@ -3,8 +3,9 @@
 
 import { addressOf, nextMonth } from "../state.js";
 import { card } from "../card.js";
+import { EXCHANGE_COLUMNS, drawExchange, toExchangeCells } from "../exchanges.js";
 import { drawMap, findNext } from "../map.js";
-import { formatAmount, formatCount, formatMinutes, formatShortMonth } from "../format.js";
+import { formatAmount, formatCount, formatShortMonth } from "../format.js";
 import { h, name, onWidth, replace } from "../dom.js";
 
 export const parts = ["evidence"];
@@ -202,8 +203,7 @@ export function mount(host, page) {
         columns: ["giver_id", "giver", "receiver_id", "receiver", "given", "received"],
         rows: pairs.map((/** @type {any} */ each) => [each.giver_id, each.giver, each.receiver_id, each.receiver, each.given, each.received]),
       } : {
-        columns: ["exchange_id", "day", "givers", "receivers", "kind", "topics", "giver_minutes", "note"],
-        rows: exchanges.map((/** @type {any} */ each) => [each.id, each.day, each.givers, each.receivers, each.kind, each.topics.join("; "), each.minutes, each.note]),
+        columns: EXCHANGE_COLUMNS, rows: exchanges.map(toExchangeCells),
       }),
     });
   }
@@ -216,15 +216,4 @@ export function mount(host, page) {
   }
 
   return { update };
-}
-
-/** @param {any} exchange */
-function drawExchange(exchange) {
-  const facts = [exchange.kind, ...exchange.topics];
-  return h("li", {},
-    h("div", { class: "exchange" },
-      h("strong", {}, exchange.day), exchange.minutes === null ? null : h("span", { class: "amounts" }, formatMinutes(exchange.minutes))),
-    h("div", {}, name(exchange.givers), exchange.receivers ? h("span", {}, " to ", name(exchange.receivers)) : " together"),
-    h("div", { class: "aside" }, name(facts.join(", "))),
-    exchange.note ? h("div", { class: "aside" }, name(exchange.note)) : null);
 }

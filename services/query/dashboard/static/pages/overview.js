@@ -3,9 +3,9 @@
 
 import { card } from "../card.js";
 import { drawColumns } from "../columns.js";
-import { drawMutualPicture, drawShares, drawYardsticks } from "../shares.js";
-import { formatCount, formatMinutes, formatShare } from "../format.js";
-import { h, name, onWidth, replace } from "../dom.js";
+import { drawMutual } from "../mutual.js";
+import { formatCount, formatMinutes } from "../format.js";
+import { h, name, replace } from "../dom.js";
 import { nextMonth } from "../state.js";
 
 export const parts = ["mutual"];
@@ -72,7 +72,7 @@ export function mount(host, page) {
       h("h3", { id: `help-${list.name}` }, list.label, " ", h("span", { class: "count" }, formatCount(list.organizations.length))),
       h("p", { class: "note" }, list.meaning),
       shown.length ? h("ul", { class: "names" }, ...shown.map((/** @type {any} */ each, /** @type {number} */ index) => h("li", {},
-        h("a", { href: page.address({ view: "balances", organization: each.id }) }, name(each.label)),
+        h("a", { href: page.address({ view: "organization", organization: each.id }) }, name(each.label)),
         list.notes[index] ? h("span", { class: "aside" }, name(list.notes[index])) : null)))
         : h("p", { class: "empty" }, "None."),
       hidden ? h("button", {
@@ -115,34 +115,6 @@ function drawChanges(overview) {
     table: () => ({
       columns: ["figure", "unit", "last_30_days", "30_days_before"],
       rows: changes.map((/** @type {any} */ each) => [each.label, each.unit, each.now, each.before]),
-    }),
-  });
-}
-
-/** @param {import("../answers.js").Answer} mutual */
-function drawMutual(mutual) {
-  const { data } = mutual;
-  const parts = h("div", { class: "plot" });
-  const yardsticks = h("div", { class: "plot" });
-  onWidth(parts, (width) => replace(parts, drawShares(data, width)));
-  onWidth(yardsticks, (width) => replace(yardsticks, drawYardsticks(data, width)));
-  return card({
-    key: "mutual", title: "Is it mutual?", answer: mutual, size: "whole", note: data.verdict,
-    empty: data.shares.length ? "" : "Choose more months, or clear a filter.",
-    picture: (width) => drawMutualPicture(data, width),
-    body: [h("div", { class: "halves" },
-      h("div", {},
-        h("h3", {}, "What becomes of it"), parts,
-        h("ul", { class: "legend" }, ...data.shares.map((/** @type {any} */ part) => h("li", { class: part.name },
-          h("strong", {}, `${part.label} ${formatShare(part.share)}`), ` ${part.meaning}`)))),
-      data.bands.length ? h("div", {}, h("h3", {}, "Returned, next to chance"), yardsticks) : null)],
-    table: () => ({
-      columns: ["measure", "share", "low", "high"],
-      rows: [
-        ...data.shares.map((/** @type {any} */ part) => [part.name, part.share, null, null]),
-        ...data.bands.map((/** @type {any} */ band) => [band.name, band.expected, band.low, band.high]),
-        ["ceiling", data.ceiling, null, null],
-      ],
     }),
   });
 }
