@@ -1,6 +1,7 @@
-"""Starts Python processes from one that has imported the services, in milliseconds.
+"""Starts Python processes from one that has imported what services need, in milliseconds.
 
-Importing a service takes a second of processor time. A fork runs a program as `python` does, with
+Importing a service takes a second of processor time. gRPC is not imported before a fork, because
+calls then hang for a minute now and then. A fork runs a program as `python` does, with
 its own arguments, environment and output, and is killed and awaited like any process. Programs of
 another version or environment need a `subprocess.Popen` instead.
 """
@@ -23,7 +24,26 @@ from typing import Any, Final, TextIO
 
 _ROOT: Final = Path(__file__).parents[1]
 _MAX_REQUEST_BYTES: Final = 200_000
-_PRELOADED: Final = ("ingest_service", "projector_service", "query_service", "process")
+_PRELOADED: Final = (
+    "aiokafka",
+    "asyncpg",
+    "faust.transport.drivers.aiokafka",
+    "google.protobuf.json_format",
+    "kafka.admin",
+    "kafka.producer",
+    "opentelemetry.trace",
+    "prometheus_client",
+    "pydantic_settings",
+    "scipy.linalg",
+    "scipy.optimize",
+    "scipy.sparse.csgraph",
+    "scipy.special",
+    "services.ledger.fold",
+    "services.network.identity_view",
+    "sqlmodel",
+    "starlette.applications",
+    "uvicorn",
+)
 
 
 class ForkedProcess:
@@ -159,7 +179,7 @@ def _run(request: Mapping[str, Any]) -> None:
 
 
 def main() -> None:
-    """Imports the services, and serves on the socket that is the argument."""
+    """Imports what services need, and serves on the socket that is the argument."""
     import gc
     from importlib import import_module
 
@@ -167,7 +187,8 @@ def main() -> None:
 
     make_collection_rare()
     for name in _PRELOADED:
-        import_module(f"services.app.{name}")
+        import_module(name)
+    assert "grpc" not in sys.modules, "gRPC does not survive a fork"
     gc.freeze()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     request = _Server(socket.socket(fileno=int(sys.argv[1]))).serve()
