@@ -53,7 +53,7 @@ class TestTies:
         assert ties["bands"][0]["low"] == 0
         assert ties["bands"][0]["high"] == pytest.approx(0.246)
         assert ties["sentence"] == (
-            "30% of 20 ties are returned by a tie back; chance returns 0% to 25% if all keep "
+            "Of 20 ties, 30% are returned by a tie back; chance returns 0% to 25% if all keep "
             "their numbers of ties."
         )
 

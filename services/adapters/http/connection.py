@@ -14,6 +14,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from services.adapters.http.problems import PROBLEM_TYPE, describe_problem
 from services.adapters.wire.json_form import to_json
 from services.ledger.errors import OverloadedError
+from services.ledger.wording import format_count
 
 _MAX_CONNECTIONS: Final = 4_096
 _LINGER_SECONDS: Final = 2.0
@@ -111,8 +112,8 @@ class HttpConnection(H11Protocol):
         if oldest is None:
             self._refuse(
                 503,
-                f"this server has {self._limits.max_connections:,} connections already; try again "
-                "later",
+                f"this server has {format_count(self._limits.max_connections, 'connection')} "
+                "already; try again later",
                 OverloadedError.code,
                 OverloadedError.reason,
             )

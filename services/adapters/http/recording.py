@@ -29,6 +29,7 @@ from services.ledger.errors import (
     UnimplementedError,
     Violation,
 )
+from services.ledger.wording import format_count
 
 EVENTS_PATH: Final = f"{API}/events"
 MAX_BODY_BYTES: Final = 4 * MAX_REQUEST_BYTES
@@ -161,7 +162,7 @@ def _parse(body: bytes) -> RecordEventsRequest:
         raise _make_form_error(str(error).partition("\n")[0]) from None
     if request.ByteSize() > MAX_REQUEST_BYTES:
         raise RequestTooLargeError(
-            f"the request has {request.ByteSize():,} bytes",
+            f"the request has {format_count(request.ByteSize(), 'byte')}",
             remedy=f"send at most {MAX_REQUEST_BYTES:,}",
         )
     return request

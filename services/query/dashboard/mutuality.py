@@ -12,6 +12,7 @@ from mutua.v1.analysis_service_pb2 import (
     Reciprocity,
     WithoutOrganization,
 )
+from services.ledger.wording import format_count
 from services.query.dashboard.asker import Asker
 from services.query.dashboard.balances import read_optional
 from services.query.dashboard.directory import Directory
@@ -125,7 +126,8 @@ def _make_ties(row: Reciprocity) -> TiesData:
 def _describe_ties(row: Reciprocity) -> str:
     if not row.HasField("reciprocity"):
         return "There is no tie in this window."
-    returned = f"{row.reciprocity:.0%} of {row.tie_count:,} ties are returned by a tie back."
+    ties = format_count(row.tie_count, "tie")
+    returned = f"Of {ties}, {row.reciprocity:.0%} are returned by a tie back."
     if not (bands := _list_tie_bands(row)):
         return f"{returned} Chance cannot be computed for these ties."
     chance = "; chance returns {low:.0%} to {high:.0%} if all keep their numbers of ties."
