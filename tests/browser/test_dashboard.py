@@ -292,6 +292,22 @@ class TestPage:
             other.record([exchange("A", "B")])
         expect(page.locator("#total-exchanges")).to_have_text("1")
 
+    def test_recorded_fact_leaves_what_is_typed(
+        self, dashboard: Dashboard, server: EmbeddedServer
+    ) -> None:
+        with Client(server.address, programme="typing") as other:
+            other.record([exchange("Ashcombe", "Oakdale")])
+            page = dashboard.open("?view=balances&programme=typing")
+            field = page.get_by_role("combobox", name="Organization")
+            field.fill("ash")
+            other.record([exchange("Elmwood", "Oakdale")])
+            expect(dashboard.card("Given and received").get_by_text("Elmwood")).to_be_visible()
+        expect(field).to_have_value("ash")
+        expect(page.get_by_role("option", name="Ashcombe")).to_be_visible()
+        field.blur()
+        field.fill("elm")
+        expect(page.get_by_role("option", name="Elmwood")).to_be_visible()
+
     def test_programme_without_facts_has_no_charts(self, dashboard: Dashboard) -> None:
         page = dashboard.open("?view=balances&programme=empty")
         expect(page.get_by_text("No exchange matches.")).to_be_visible()

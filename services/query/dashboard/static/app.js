@@ -3,7 +3,7 @@
 
 import { AnswerError, fetchAnswer } from "./answers.js";
 import { FILTERS, addressOf, readState } from "./state.js";
-import { byId, h, name, replace } from "./dom.js";
+import { byId, drawWhenIdle, h, name, replace } from "./dom.js";
 import { closeMenusOutside } from "./card.js";
 import { drawFilters } from "./filters.js";
 import { follow } from "./live.js";
@@ -43,6 +43,8 @@ let mounted = null;
 let answers = {};
 /** @type {{restart: () => void} | null} */
 let live = null;
+/** @type {string | null} the address whose filters are shown */
+let filtersAddress = null;
 
 /** @returns {Page} */
 function makePage() {
@@ -117,7 +119,10 @@ function drawPart(part, answer, signal) {
   if (part === mounted.name) drawHeading(answer);
   if (part === SHARED_PART) {
     byId("programme").textContent = answer.data.programme;
-    drawFilters(byId("filters"), page, answer.data);
+    if (isNew || filtersAddress !== location.search) {
+      filtersAddress = location.search;
+      drawWhenIdle(byId("filters"), () => drawFilters(byId("filters"), page, answer.data));
+    }
   }
   if (isNew && answers[mounted.name]) mounted.drawing.update(answers);
 }

@@ -84,6 +84,32 @@ export function replace(host, ...children) {
   }
 }
 
+/** @type {WeakMap<Element, () => void>} */
+const waitingDrawings = new WeakMap();
+
+/**
+ * Calls `draw`, which replaces what an element contains, when nobody types or drags in there; the
+ * latest one if there are several.
+ * @param {Element} host
+ * @param {() => void} draw
+ */
+export function drawWhenIdle(host, draw) {
+  const used = host.querySelector('[role="combobox"][aria-expanded="true"], input:active');
+  const isWaiting = waitingDrawings.has(host);
+  waitingDrawings.set(host, draw);
+  if (!used) {
+    waitingDrawings.delete(host);
+    draw();
+  } else if (!isWaiting) {
+    const end = used.getAttribute("role") === "combobox" ? "blur" : "change";
+    used.addEventListener(end, () => setTimeout(() => {
+      const latest = waitingDrawings.get(host);
+      waitingDrawings.delete(host);
+      if (latest) drawWhenIdle(host, latest);
+    }), { once: true });
+  }
+}
+
 /**
  * Calls `draw` with the width of an element now, and again when the width changes.
  * @param {Element} host
