@@ -1,7 +1,7 @@
 """Rolling deploys under load: every process is replaced by another version, and back."""
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -25,7 +25,7 @@ ANSWERS = ("projector-2", "query-1", "query-2", "projector-1")
 INGEST = ("ingest-1", "ingest-2")
 THERE, BACK = (*ANSWERS, *INGEST), (*INGEST, *ANSWERS)
 """In which order README deploys."""
-PROGRAMMES = ("p0", "p1", "p2", "p3")
+CALLER_COUNT = 4
 DEADLINE_SECONDS = 60.0
 VERIFY = """
 import sys
@@ -83,6 +83,8 @@ class Deploy:
         self._processes = VersionedProcesses(folder, self._settings)
         self.server = ",".join(f"127.0.0.1:{self._ports[name]}" for name in ("ingest", "query"))
         self._callers: list[RollingLoad] = []
+        """Those of the load, each with a programme of its own."""
+        self._past_callers: list[RollingLoad] = []
 
     def _settings(self, name: str) -> Mapping[str, str]:
         port = self._ports.get(name.partition("-")[0])
@@ -102,15 +104,24 @@ class Deploy:
     @contextmanager
     def under_load(self) -> Iterator[None]:
         """Facts are recorded and seen all the while; whatever fails for a caller fails here."""
-        self._callers = [RollingLoad(self.server, each, n) for n, each in enumerate(PROGRAMMES)]
+        first = len(self._past_callers)
+        self._callers = [
+            RollingLoad(self.server, f"p{number}", number)
+            for number in range(first, first + CALLER_COUNT)
+        ]
         try:
             yield
         finally:
             for each in self._callers:
                 each.stop()
+        self._past_callers += self._callers
         for each in self._callers:
             if each.failure is not None:
                 raise each.failure
+
+    def replace_all(self, order: Sequence[str], version: SourceVersion) -> None:
+        for name in order:
+            self.replace(name, version)
 
     def replace(self, name: str, version: SourceVersion) -> None:
         """Returns when every caller was answered anew, by what runs then."""
@@ -129,13 +140,13 @@ class Deploy:
 
     def assert_whole(self, version: SourceVersion) -> None:
         """What was recorded stands once, and the tables of a version are what the log says."""
-        for each in self._callers:
+        for each in self._past_callers:
             with Client(self.server, each.programme) as client:
                 there = [row.exchange_id for row in client.list_exchanges(page_size=10_000)]
             assert sorted(there) == sorted(
                 fact_id(n) for n in range(each.first_fact, each.next_fact)
             )
-        recorded = sum(each.next_fact - each.first_fact for each in self._callers)
+        recorded = sum(each.next_fact - each.first_fact for each in self._past_callers)
         output = version.run(VERIFY, str(self._address), self._database)
         assert output == f"ok {recorded}\n"
 
@@ -154,15 +165,6 @@ def landed_version(tmp_path_factory: pytest.TempPathFactory) -> SourceVersion:
     return check_out_landed(tmp_path_factory.mktemp("landed"))
 
 
-def there_and_back(deploy: Deploy, old: SourceVersion, new: SourceVersion) -> None:
-    deploy.start(old)
-    with deploy.under_load():
-        for version, order in ((new, THERE), (old, BACK)):
-            for name in order:
-                deploy.replace(name, version)
-    deploy.assert_whole(old)
-
-
 class TestSourceVersion:
     def test_imports_its_own_sources(
         self,
@@ -176,10 +178,18 @@ class TestSourceVersion:
 
 
 class TestRollingDeploy:
-    def test_deploy_and_rollback_serve_every_caller(
-        self, deploy: Deploy, landed_version: SourceVersion
+    @pytest.mark.timeout(900)
+    def test_deploys_and_rollbacks_serve_every_caller(
+        self, deploy: Deploy, landed_version: SourceVersion, tmp_path: Path
     ) -> None:
-        there_and_back(deploy, landed_version, CURRENT)
-
-    def test_new_model_version_serves_every_caller(self, deploy: Deploy, tmp_path: Path) -> None:
-        there_and_back(deploy, CURRENT, copy_with_raised_model(tmp_path / "raised"))
+        """On to the current version and to one with other read models, and all the way back."""
+        raised_version = copy_with_raised_model(tmp_path / "raised")
+        deploy.start(landed_version)
+        with deploy.under_load():
+            deploy.replace_all(THERE, CURRENT)
+            deploy.replace_all(THERE, raised_version)
+            deploy.replace_all(BACK, CURRENT)
+        deploy.assert_whole(CURRENT)
+        with deploy.under_load():
+            deploy.replace_all(BACK, landed_version)
+        deploy.assert_whole(landed_version)
