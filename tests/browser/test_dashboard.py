@@ -301,12 +301,14 @@ class TestPage:
             field = page.get_by_role("combobox", name="Organization")
             field.fill("ash")
             other.record([exchange("Elmwood", "Oakdale")])
-            expect(dashboard.card("Given and received").get_by_text("Elmwood")).to_be_visible()
+            expect(
+                dashboard.card("Given and received").get_by_text("Elmwood", exact=True)
+            ).to_be_visible()
         expect(field).to_have_value("ash")
-        expect(page.get_by_role("option", name="Ashcombe")).to_be_visible()
+        expect(page.get_by_role("option", name="Ashcombe", exact=True)).to_be_visible()
         field.blur()
         field.fill("elm")
-        expect(page.get_by_role("option", name="Elmwood")).to_be_visible()
+        expect(page.get_by_role("option", name="Elmwood", exact=True)).to_be_visible()
 
     def test_programme_without_facts_has_no_charts(self, dashboard: Dashboard) -> None:
         page = dashboard.open("?view=balances&programme=empty")
