@@ -14,7 +14,7 @@ class TestMutuality:
         dashboard.open("?view=mutuality&kind=call&kind=message&lens=burden")
         row = client.get_reciprocity(kinds=["call", "message"], lens="burden").reciprocities[0]
         ties = dashboard.card("Ties, whatever their amounts")
-        expect(ties).to_contain_text(f"{row.reciprocity:.0%} of {row.tie_count} ties are returned")
+        expect(ties).to_contain_text(f"Of {row.tie_count} ties, {row.reciprocity:.0%} are returned")
         expect(ties).to_contain_text(f"{row.mutual_count} pairs with ties both ways")
 
     def test_leaving_one_out_equals_the_answer(self, dashboard: Dashboard, client: Client) -> None:
