@@ -28,3 +28,8 @@ def real_data() -> Path:
     if not folder:
         pytest.skip("MUTUA_REAL_DATA names no folder with real data")
     return Path(folder)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The documents' commands run first: at the end they would keep one of two workers waiting."""
+    items.sort(key=lambda item: item.path.name != "test_readme.py")
