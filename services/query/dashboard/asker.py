@@ -49,6 +49,10 @@ class Asker:
         request.page_size = MAX_PAGE_SIZE
         return await self._join_pages(rpc, request)
 
+    async def ask_organizations(self) -> Any:
+        """All organizations of the programme, whatever the filters. Raises MutuaError."""
+        return await self.ask("ListOrganizations", unfiltered(self.question))
+
     async def ask_page(self, rpc: str, question: Question | None = None, **fields: Any) -> Any:
         """The first page of a list. Raises MutuaError."""
         return await self._answer(rpc, self._make_request(rpc, question, fields))
@@ -81,3 +85,8 @@ class Asker:
     async def _answer(self, rpc: str, request: Any) -> Any:
         content = await self._answering.answer(rpc, request, self._context)
         return GetMessageClass(_RPCS[rpc].output_type).FromString(content)
+
+
+def unfiltered(question: Question) -> Question:
+    """The question for the whole programme."""
+    return Question(programme_id=question.programme_id, identity=question.identity)

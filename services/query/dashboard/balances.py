@@ -6,12 +6,11 @@ import asyncio
 from typing import Any, NamedTuple, TypedDict
 
 from mutua.v1.query_service_pb2 import Balance
+from services.ledger.wording import NEITHER_IS_BETTER
 from services.query.dashboard.asker import Asker
 from services.query.dashboard.directory import Directory, Party
-from services.query.dashboard.programme import unfiltered
 from services.query.dashboard.view import Choices, View, ViewContent
 from services.query.dashboard.windows import find_extent, list_month_questions
-from services.query.dashboard.wording import NEITHER_IS_BETTER
 
 
 class BalanceRow(TypedDict):
@@ -56,7 +55,7 @@ class BalancesAnswers(NamedTuple):
 async def ask_balances(asker: Asker, choices: Choices) -> BalancesAnswers:
     """Also asks for each month of the selected organization, inside the window."""
     balances, organizations = await asyncio.gather(
-        asker.ask("ListBalances"), asker.ask("ListOrganizations", unfiltered(asker.question))
+        asker.ask("ListBalances"), asker.ask_organizations()
     )
     if not (organization_id := choices["organization"]):
         return BalancesAnswers(balances, organizations, [])

@@ -16,7 +16,6 @@ from mutua.v1.types_pb2 import (
 )
 from services.query.dashboard.asker import Asker
 from services.query.dashboard.directory import Directory, shorten
-from services.query.dashboard.programme import unfiltered
 from services.query.dashboard.view import Choices, View, ViewContent
 from services.query.dashboard.wording import describe_day, list_words
 
@@ -68,7 +67,7 @@ class EvidenceAnswers(NamedTuple):
 
 
 async def ask_evidence(asker: Asker, choices: Choices) -> EvidenceAnswers:
-    organizations = asker.ask("ListOrganizations", unfiltered(asker.question))
+    organizations = asker.ask_organizations()
     if not any(choices.values()):
         pairs = asker.ask_page("ListPairs", page_size=MAX_ROWS, order_by="net desc")
         answers = await asyncio.gather(organizations, pairs)

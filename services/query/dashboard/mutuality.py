@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final, NamedTuple, TypedDict
 
+from mutua.frames import to_day
 from mutua.v1.analysis_service_pb2 import (
     PERIOD_MONTH,
     PERIOD_QUARTER,
@@ -17,9 +18,8 @@ from services.query.dashboard.asker import Asker
 from services.query.dashboard.balances import read_optional
 from services.query.dashboard.directory import Directory
 from services.query.dashboard.mutual import Band, list_bands
-from services.query.dashboard.programme import unfiltered
 from services.query.dashboard.view import Choices, View, ViewContent, read_choice
-from services.query.dashboard.wording import describe_reasons, to_civil
+from services.query.dashboard.wording import describe_reasons
 
 PERIODS: Final = {"quarter": PERIOD_QUARTER, "month": PERIOD_MONTH, "year": PERIOD_YEAR}
 _DEVIATIONS: Final = 1.96
@@ -93,7 +93,7 @@ async def ask_mutuality(asker: Asker, choices: Choices) -> MutualityAnswers:
         *await asyncio.gather(
             asker.ask("GetReciprocity"),
             asker.ask("GetReciprocity", period=period),
-            asker.ask("ListOrganizations", unfiltered(asker.question)),
+            asker.ask_organizations(),
         )
     )
 
@@ -208,7 +208,7 @@ def _make_period(row: Reciprocity, period: str) -> PeriodRow:
 
 def _describe_period(row: Reciprocity, period: str) -> str:
     """Such as "2019-07", "2019 Q3" or "2019"."""
-    first = to_civil(row.from_date)
+    first = to_day(row.from_date)
     if period == "month":
         return f"{first:%Y-%m}"
     return f"{first.year} Q{(first.month + 2) // 3}" if period == "quarter" else f"{first.year}"

@@ -11,9 +11,8 @@ from mutua.enum_words import words_by_number
 from mutua.v1.query_service_pb2 import Organization, Question
 from mutua.v1.types_pb2 import OrganizationType
 from services.measures.map_layout import Place
-from services.query.dashboard.asker import Asker
+from services.query.dashboard.asker import Asker, unfiltered
 from services.query.dashboard.directory import Directory, Party, shorten
-from services.query.dashboard.programme import unfiltered
 from services.query.dashboard.view import Choices, View, ViewContent
 
 ATTRIBUTES: Final = {
@@ -83,7 +82,7 @@ async def ask_network(asker: Asker, _: Choices) -> NetworkAnswers:
     network, history, organizations = await asyncio.gather(
         asker.ask("GetNetwork"),
         asker.ask("GetNetwork", everything),
-        asker.ask("ListOrganizations", unfiltered(asker.question)),
+        asker.ask_organizations(),
     )
     places = await asker.places.find(asker.question.programme_id, history.edges)
     return NetworkAnswers(network, history, organizations, places)

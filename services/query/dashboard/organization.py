@@ -8,16 +8,17 @@ from collections.abc import Iterator
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, TypedDict
 
 from mutua.enum_words import words_by_number
+from mutua.frames import to_day
 from mutua.v1.query_service_pb2 import Organization, Question
 from mutua.v1.types_pb2 import OrganizationType
 from services.ledger.errors import ImpossibleQuestionError
+from services.ledger.wording import NEITHER_IS_BETTER
 from services.query.dashboard.asker import Asker
 from services.query.dashboard.balances import read_optional
 from services.query.dashboard.directory import Directory, Party, shorten
 from services.query.dashboard.evidence import EvidenceExchange, make_exchange
-from services.query.dashboard.programme import unfiltered
 from services.query.dashboard.view import Choices, View, ViewContent
-from services.query.dashboard.wording import NEITHER_IS_BETTER, describe_day, to_civil
+from services.query.dashboard.wording import describe_day
 
 PAGE_ROWS: Final = 20
 """Exchanges on a page of the timeline."""
@@ -86,7 +87,7 @@ class OrganizationAnswers(NamedTuple):
 
 
 async def ask_organization(asker: Asker, choices: Choices) -> OrganizationAnswers:
-    organizations = asker.ask("ListOrganizations", unfiltered(asker.question))
+    organizations = asker.ask_organizations()
     if not (organization_id := choices["organization"]):
         return OrganizationAnswers(await organizations, None, None, None, None, [], [])
     own = _narrow(asker.question)
@@ -194,7 +195,7 @@ def _describe_organization(organization: Organization) -> Iterator[tuple[str, st
     yield "Registered", "" if organization.registered else "no, only named in exchanges"
     for label, field in _DATES:
         if organization.HasField(field):
-            yield label, describe_day(to_civil(getattr(organization, field)))
+            yield label, describe_day(to_day(getattr(organization, field)))
 
 
 def _make_partners(pairs: Any, own_id: str, directory: Directory) -> list[FlowRow]:

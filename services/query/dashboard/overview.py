@@ -6,13 +6,13 @@ import asyncio
 from datetime import date, timedelta
 from typing import Any, Final, NamedTuple, TypedDict
 
+from mutua.frames import to_day
 from mutua.v1.query_service_pb2 import LENS_BURDEN, LENS_COUNT, Question
 from services.query.dashboard.asker import Asker
 from services.query.dashboard.directory import Directory, Party
-from services.query.dashboard.programme import unfiltered
 from services.query.dashboard.view import Choices, View, ViewContent
 from services.query.dashboard.windows import find_end, find_extent, with_window
-from services.query.dashboard.wording import describe_day, to_civil
+from services.query.dashboard.wording import describe_day
 
 RECENT_DAYS: Final = 30
 STOPPED_DAYS: Final = 90
@@ -84,12 +84,12 @@ class OverviewAnswers(NamedTuple):
 async def ask_overview(asker: Asker, _: Choices) -> OverviewAnswers:
     question = asker.question
     organizations, balances, whole = await asyncio.gather(
-        asker.ask("ListOrganizations", unfiltered(question)),
+        asker.ask_organizations(),
         asker.ask("ListBalances"),
         _ask_window(asker, question),
     )
     extent = find_extent(organizations.organizations)
-    end = find_end(question, extent, to_civil(balances.as_of_date))
+    end = find_end(question, extent, to_day(balances.as_of_date))
     middle, start = end - timedelta(RECENT_DAYS), end - timedelta(2 * RECENT_DAYS)
     recent, before, stopped = await asyncio.gather(
         _ask_window(asker, with_window(question, middle, end)),
@@ -194,7 +194,7 @@ def _make_help_lists(answers: OverviewAnswers, directory: Directory) -> list[Hel
     stopped = answers.stopped.structures[0]
     since = describe_day(answers.end - timedelta(STOPPED_DAYS))
     last_days = {
-        each.organization_id: describe_day(to_civil(each.last_exchange_date))
+        each.organization_id: describe_day(to_day(each.last_exchange_date))
         for each in stopped.stopped_organizations
     }
     sources = {

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple, TypedDict
 from services.query.dashboard.asker import Asker
 from services.query.dashboard.directory import Directory
 from services.query.dashboard.evidence import MAX_ROWS, EvidenceExchange, make_exchange
-from services.query.dashboard.programme import unfiltered
 from services.query.dashboard.view import Choices, View, ViewContent
 
 
@@ -48,7 +47,7 @@ async def ask_pair(asker: Asker, choices: Choices) -> PairAnswers:
         )
         for source, target in ways
     )
-    organizations = asker.ask("ListOrganizations", unfiltered(asker.question))
+    organizations = asker.ask_organizations()
     first, *directions = await asyncio.gather(organizations, *pages)
     return PairAnswers(directions, first)
 

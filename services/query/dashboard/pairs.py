@@ -6,12 +6,12 @@ import asyncio
 from typing import Any, Final, NamedTuple, TypedDict
 
 from mutua.v1.analysis_service_pb2 import PairAsymmetry
+from services.ledger.wording import NEITHER_IS_BETTER
 from services.query.dashboard.asker import Asker
 from services.query.dashboard.balances import read_optional
 from services.query.dashboard.directory import Directory, Party
-from services.query.dashboard.programme import unfiltered
 from services.query.dashboard.view import Choices, View, ViewContent, read_choice
-from services.query.dashboard.wording import NEITHER_IS_BETTER, describe_reasons
+from services.query.dashboard.wording import describe_reasons
 
 MAX_PAIRS: Final = 200
 """Pairs in the view, the first in its order. What the network pays back is computed for each."""
@@ -73,7 +73,7 @@ async def ask_pairs(asker: Asker, choices: Choices) -> PairsAnswers:
         order_by=choices["order"] or MOST_ONE_SIDED,
         every_pair=evidence == "every",
     )
-    organizations = asker.ask("ListOrganizations", unfiltered(asker.question))
+    organizations = asker.ask_organizations()
     return PairsAnswers(*await asyncio.gather(pairs, organizations))
 
 

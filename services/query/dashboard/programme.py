@@ -50,7 +50,7 @@ class ProgrammeAnswers(NamedTuple):
 async def ask_programme(asker: Asker, _: Choices) -> ProgrammeAnswers:
     """Asks for each month under the filters other than the window."""
     everything = with_window(asker.question, None, None)
-    organizations = await asker.ask("ListOrganizations", unfiltered(everything))
+    organizations = await asker.ask_organizations()
     questions = list_month_questions(everything, find_extent(organizations.organizations))
     return ProgrammeAnswers(
         organizations,
@@ -74,11 +74,6 @@ def make_programme(answers: ProgrammeAnswers, _: Choices) -> ViewContent:
         "months": [_make_month(each) for each in answers.months],
     }
     return ViewContent(data, answers.organizations)
-
-
-def unfiltered(question: Any) -> Any:
-    """The question for the whole programme."""
-    return type(question)(programme_id=question.programme_id, identity=question.identity)
 
 
 def _list_words(items: Any) -> list[Word]:

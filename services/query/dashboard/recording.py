@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final, NamedTuple, TypedDict
 
-from services.query.dashboard.asker import Asker
+from services.query.dashboard.asker import Asker, unfiltered
 from services.query.dashboard.directory import Directory
 from services.query.dashboard.evidence import EvidenceExchange, make_exchange
-from services.query.dashboard.programme import unfiltered
 from services.query.dashboard.view import Choices, View, ViewContent
 
 RECENT_EXCHANGES: Final = 200
@@ -44,7 +43,7 @@ async def ask_recording(asker: Asker, _: Choices) -> RecordingAnswers:
                 order_by="record_time desc",
                 standing_only=True,
             ),
-            asker.ask("ListOrganizations", everything),
+            asker.ask_organizations(),
         )
     )
 

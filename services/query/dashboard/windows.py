@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import NamedTuple
 
+from mutua.frames import to_day
 from mutua.v1.query_service_pb2 import Organization, Question
 from mutua.v1.types_pb2 import Date
-from services.query.dashboard.wording import to_civil
 
 MAX_MONTHS = 120
 """Months in a series. More make bars that nobody can tell apart."""
@@ -32,8 +32,8 @@ def find_extent(organizations: Iterable[Organization]) -> Extent | None:
     if not dated:
         return None
     return Extent(
-        min(to_civil(each.first_exchange_date) for each in dated),
-        max(to_civil(each.last_exchange_date) for each in dated),
+        min(to_day(each.first_exchange_date) for each in dated),
+        max(to_day(each.last_exchange_date) for each in dated),
     )
 
 
@@ -66,8 +66,8 @@ def list_months(extent: Extent) -> list[date]:
 def list_month_questions(question: Question, extent: Extent | None) -> list[Question]:
     """The same filters for each month of an extent that shares days with the window."""
     questions = []
-    first = to_civil(question.from_date) if question.HasField("from_date") else date.min
-    end = to_civil(question.to_date) if question.HasField("to_date") else date.max
+    first = to_day(question.from_date) if question.HasField("from_date") else date.min
+    end = to_day(question.to_date) if question.HasField("to_date") else date.max
     for month in list_months(extent) if extent else ():
         start, stop = max(month, first), min(next_month(month), end)
         if start < stop:
@@ -81,7 +81,7 @@ def find_end(question: Question, extent: Extent | None, today: date) -> date:
     The end of the window, else today; but the last exchange if that is long before, because
     nothing is recent in a programme that is over.
     """
-    end = to_civil(question.to_date) if question.HasField("to_date") else today + timedelta(1)
+    end = to_day(question.to_date) if question.HasField("to_date") else today + timedelta(1)
     if extent and extent.last < end - timedelta(_QUIET_DAYS):
         return extent.last + timedelta(1)
     return end

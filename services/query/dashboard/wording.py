@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from typing import Any, Final
 
 from mutua.enum_words import words_by_number
+from mutua.frames import to_day
 from mutua.v1.query_service_pb2 import (
     LENS_ATTENTION,
     LENS_BENEFIT,
@@ -14,13 +15,10 @@ from mutua.v1.query_service_pb2 import (
     Coverage,
     Question,
 )
-from mutua.v1.types_pb2 import Date, ExchangeKind, Formality
+from mutua.v1.types_pb2 import ExchangeKind, Formality
 from services.ledger.wording import format_count
 from services.query.dashboard.directory import shorten
 
-NEITHER_IS_BETTER: Final = (
-    "Neither side is better: early sites often give more, later sites often receive more."
-)
 _LENSES: Final = {
     LENS_BURDEN: "In minutes that givers spent",
     LENS_ATTENTION: "In minutes that receivers spent",
@@ -54,10 +52,6 @@ def list_words(words: Sequence[str], last: str = "and") -> str:
     return f"{', '.join(words[:-1])} {last} {words[-1]}"
 
 
-def to_civil(value: Date) -> date:
-    return date(value.year, value.month, value.day)
-
-
 def describe_day(day: date) -> str:
     """Such as "1 July 2018"."""
     return f"{day.day} {day:%B} {day.year}"
@@ -71,8 +65,8 @@ def describe_question(subject: str, question: Question) -> str:
 
 
 def describe_window(question: Question) -> str:
-    first = to_civil(question.from_date) if question.HasField("from_date") else None
-    last = to_civil(question.to_date) - timedelta(1) if question.HasField("to_date") else None
+    first = to_day(question.from_date) if question.HasField("from_date") else None
+    last = to_day(question.to_date) - timedelta(1) if question.HasField("to_date") else None
     if first and last:
         return f"from {describe_day(first)} to {describe_day(last)}"
     if first:
