@@ -141,19 +141,20 @@ class _Question:
             request.page_token = whole.next_page_token
             content = await self._answering.answer(self._rpc.name, request, context)
             size += len(content)
-            _append_page(whole, self._parse(content))
+            page = self._parse(content)
+            append_rows(whole, page)
+            whole.warnings.extend(each for each in page.warnings if each not in whole.warnings)
         return whole
 
     def _parse(self, content: bytes) -> Any:
         return self._response_class.FromString(content)
 
 
-def _append_page(whole: Any, page: Any) -> None:
-    """Adds the rows of the page that follows, and its warnings that are new."""
+def append_rows(whole: Any, page: Any) -> None:
+    """Adds the rows of the page that follows, and takes over what it says of the next one."""
     for field in whole.DESCRIPTOR.fields:
         if field.is_repeated and field.message_type is not None:
             getattr(whole, field.name).extend(getattr(page, field.name))
-    whole.warnings.extend(each for each in page.warnings if each not in whole.warnings)
     whole.next_page_token = page.next_page_token
 
 

@@ -11,7 +11,7 @@ from mutua.limits import MAX_PAGE_SIZE
 from mutua.v1 import analysis_service_pb2, query_service_pb2
 from mutua.v1.query_service_pb2 import Question
 from services.adapters.call_context import CallContext
-from services.adapters.http.questions import Answering
+from services.adapters.http.questions import Answering, append_rows
 from services.query.dashboard.map_places import MapPlaces
 
 _SERVICES: Final = (
@@ -19,8 +19,6 @@ _SERVICES: Final = (
     analysis_service_pb2.DESCRIPTOR.services_by_name["AnalysisService"],
 )
 _RPCS: Final = {rpc.name: rpc for service in _SERVICES for rpc in service.methods}
-_ROW_FIELD: Final = 1
-"""The number of the repeated field that a list continues on its next page."""
 
 
 class Asker:
@@ -72,14 +70,9 @@ class Asker:
 
     async def _join_pages(self, rpc: str, request: Any) -> Any:
         whole = await self._answer(rpc, request)
-        rows = whole.DESCRIPTOR.fields_by_number[_ROW_FIELD].name
-        request.page_token = whole.next_page_token
-        while request.page_token:
-            page = await self._answer(rpc, request)
-            getattr(whole, rows).extend(getattr(page, rows))
-            if rpc == "GetNetwork":
-                whole.nodes.extend(page.nodes)
-            request.page_token = page.next_page_token
+        while whole.next_page_token:
+            request.page_token = whole.next_page_token
+            append_rows(whole, await self._answer(rpc, request))
         return whole
 
     async def _answer(self, rpc: str, request: Any) -> Any:
