@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 
+from mutua.v1 import analysis_service_pb2, query_service_pb2
 from services.ledger.ports import ReadableLog
 from services.query.analyses import (
     get_latency,
@@ -33,6 +35,15 @@ from services.query.programme import get_programme
 from services.query.quarantine import list_quarantine
 from services.query.query_context import QueryContext
 from services.query.status import get_status
+
+QUESTION_SERVICES: Final = (
+    query_service_pb2.DESCRIPTOR.services_by_name["QueryService"],
+    analysis_service_pb2.DESCRIPTOR.services_by_name["AnalysisService"],
+)
+QUESTION_RPCS: Final[Mapping[str, MethodDescriptor]] = {
+    rpc.name: rpc for service in QUESTION_SERVICES for rpc in service.methods
+}
+"""The rpc of every question by its name."""
 
 
 class RegisteredQuestion(NamedTuple):

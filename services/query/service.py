@@ -13,7 +13,6 @@ import grpc
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
-from mutua.v1 import analysis_service_pb2, query_service_pb2, watch_service_pb2
 from services.adapters.call_context import CallContext, scope_of
 from services.adapters.http.entity_tag import AnswerIdentity
 from services.adapters.telemetry.metrics import NO_OP_METER, Meter
@@ -21,16 +20,13 @@ from services.ledger.ports import QueryStore, ReadableLog
 from services.ledger.times import Instant
 from services.query.executor import QueryExecutor
 from services.query.position_tracker import PositionTracker
-from services.query.questions import register_questions
+from services.query.questions import QUESTION_SERVICES, register_questions
 from services.query.watch.feed import DEFAULT_TIMING, WatchTiming
 from services.query.watch.hub import WatchHub
 from services.query.watch.messages import WatchMessage
+from services.query.watch.register import SERVICE as WATCH_SERVICE
 
-SERVICES: Final = (
-    query_service_pb2.DESCRIPTOR.services_by_name["QueryService"],
-    analysis_service_pb2.DESCRIPTOR.services_by_name["AnalysisService"],
-    watch_service_pb2.DESCRIPTOR.services_by_name["WatchService"],
-)
+SERVICES: Final = (*QUESTION_SERVICES, WATCH_SERVICE)
 SERVICE_NAMES: Final = tuple(service.full_name for service in SERVICES)
 
 

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from typing import Any
 
 from google.protobuf.message_factory import GetMessageClass
 
 from mutua.limits import MAX_PAGE_SIZE
-from mutua.v1 import analysis_service_pb2, query_service_pb2
 from mutua.v1.query_service_pb2 import Question
 from services.adapters.call_context import CallContext
 from services.adapters.http.questions import Answering, append_rows
 from services.query.dashboard.map_places import MapPlaces
-
-_SERVICES: Final = (
-    query_service_pb2.DESCRIPTOR.services_by_name["QueryService"],
-    analysis_service_pb2.DESCRIPTOR.services_by_name["AnalysisService"],
-)
-_RPCS: Final = {rpc.name: rpc for service in _SERVICES for rpc in service.methods}
+from services.query.questions import QUESTION_RPCS
 
 
 class Asker:
@@ -60,7 +54,7 @@ class Asker:
         return await asyncio.gather(*(self.ask(rpc, each, **fields) for each in questions))
 
     def _make_request(self, rpc: str, question: Question | None, fields: dict[str, Any]) -> Any:
-        method = _RPCS[rpc]
+        method = QUESTION_RPCS[rpc]
         request: Any = GetMessageClass(method.input_type)(**fields)
         if "question" in method.input_type.fields_by_name:
             request.question.CopyFrom(question or self.question)
@@ -77,7 +71,7 @@ class Asker:
 
     async def _answer(self, rpc: str, request: Any) -> Any:
         content = await self._answering.answer(rpc, request, self._context)
-        return GetMessageClass(_RPCS[rpc].output_type).FromString(content)
+        return GetMessageClass(QUESTION_RPCS[rpc].output_type).FromString(content)
 
 
 def unfiltered(question: Question) -> Question:

@@ -10,19 +10,12 @@ from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
 from mutua.limits import MAX_PAGE_SIZE
-from mutua.v1 import analysis_service_pb2, query_service_pb2, watch_service_pb2
+from mutua.v1 import watch_service_pb2
 from mutua.watched_rows import WATCHED_ROWS
+from services.query.questions import QUESTION_RPCS
 from services.query.watch.messages import MessageEncoder
 
 SERVICE: Final = watch_service_pb2.DESCRIPTOR.services_by_name["WatchService"]
-_QUESTIONS: Final = {
-    rpc.name: rpc
-    for service in (
-        query_service_pb2.DESCRIPTOR.services_by_name["QueryService"],
-        analysis_service_pb2.DESCRIPTOR.services_by_name["AnalysisService"],
-    )
-    for rpc in service.methods
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +48,7 @@ class RegisteredWatch:
 
 def _register(name: str, question: str, *, is_list: bool = False) -> tuple[str, RegisteredWatch]:
     rpc = SERVICE.methods_by_name[name]
-    return name, RegisteredWatch(rpc, _QUESTIONS[question], is_list=is_list)
+    return name, RegisteredWatch(rpc, QUESTION_RPCS[question], is_list=is_list)
 
 
 WATCHES: Final[Mapping[str, RegisteredWatch]] = dict(
