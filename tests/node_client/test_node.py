@@ -1,12 +1,7 @@
-"""A client in Node with the defaults of its gRPC library.
+"""A client in Node with the defaults of its gRPC library."""
 
-Its packages are downloaded once into `.clients`, by the hashes of the lock file in this folder.
-"""
-
-import hashlib
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,49 +12,18 @@ import pytest
 from mutua import Client
 from mutua.v1.event_pb2 import Event
 from services.app.bootstrap import serve_embedded
-from services.dev.programs import ProgramNotFoundError
 from tests.backing_services import build_or_skip
+from tests.node_packages import ROOT, fetch_packages
 from tests.services.facts import exchange
 from tests.waiting import PATIENCE_SECONDS
 
-ROOT: Final = Path(__file__).parents[2]
 SOURCE: Final = Path(__file__).parent / "node"
-MANIFEST: Final = ("package.json", "package-lock.json")
 IDLE_MILLISECONDS: Final = 7_000
 """Time for five pings; the third ping beyond the limit of a server ends its connection."""
 EXCHANGES: Final = 900
 MEBIBYTE: Final = 1 << 20
 
 Call = Callable[..., Any]
-
-
-def fetch_packages() -> Path:
-    """The folder with the client's packages. Raises ProgramNotFoundError if npm cannot install."""
-    npm = shutil.which("npm")
-    if npm is None or shutil.which("node") is None:
-        raise ProgramNotFoundError(
-            "Node is missing (node, npm); on Debian and Ubuntu: apt install nodejs npm"
-        )
-    content = b"".join((SOURCE / name).read_bytes() for name in MANIFEST)
-    folder = ROOT / ".clients" / hashlib.sha256(content).hexdigest()[:16]
-    if folder.exists():
-        return folder / "node_modules"
-    temporary = folder.with_suffix(f".{os.getpid()}")
-    temporary.mkdir(parents=True)
-    for name in MANIFEST:
-        shutil.copy(SOURCE / name, temporary)
-    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    done = subprocess.run(command, cwd=temporary, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        shutil.rmtree(temporary)
-        raise ProgramNotFoundError(
-            f"npm cannot fetch the packages of the client in Node: {done.stderr}"
-        )
-    try:
-        temporary.rename(folder)
-    except OSError:  # another process has installed them meanwhile
-        shutil.rmtree(temporary)
-    return folder / "node_modules"
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +35,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def node(server: str) -> Call:
     """Calls the client with a command and an argument, and returns its output."""
-    modules = build_or_skip(fetch_packages)
+    modules = build_or_skip(lambda: fetch_packages(SOURCE))
 
     def call(*words: object) -> Any:
         command = ["node", str(SOURCE / "client.js"), str(ROOT / "proto"), server]
