@@ -20,6 +20,7 @@ lint: .venv/tests ## style, types, contract and import arrows
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-logo
 	@cd proto && ../.venv/bin/buf lint && ../.venv/bin/buf format --diff --exit-code
+	@.venv/bin/python -m tests.typescript
 
 all: lint test ## what CI runs
 

@@ -56,6 +56,7 @@ export function formatShortMonth(month) {
  * @param {number} largest
  * @param {number} count most steps
  * @param {boolean} [isMinutes] whether steps are whole hours from one hour on
+ * @returns {number[]}
  */
 export function makeTicks(largest, count, isMinutes = false) {
   if (!(largest > 0)) return [0, 1];
