@@ -28,6 +28,7 @@ from services.query.dashboard.compression import Compressed, compress
 from services.query.dashboard.directory import Directory, shorten
 from services.query.dashboard.mutual import describe_verdict
 from services.query.dashboard.request import parse_view_request
+from services.query.dashboard.trend import TrendAnswers, make_trend
 from services.query.dashboard.view_cache import ViewCache
 from services.query.dashboard.views import VIEWS
 from services.query.dashboard.windows import Extent, find_end, list_month_questions, with_window
@@ -126,7 +127,7 @@ class TestDirectory:
 
 
 class TestBalances:
-    def make(self, **choices: str) -> Any:
+    def make(self) -> Any:
         balances = ListBalancesResponse(
             balances=[
                 Balance(organization_id="a", given=1, received=2, net=-1, exchange_count=3),
@@ -137,13 +138,7 @@ class TestBalances:
         organizations = ListOrganizationsResponse(
             organizations=[Organization(organization_id="a", name="Ash")]
         )
-        month = GetBalanceResponse(
-            balance=Balance(organization_id="a", given=1, received=2),
-            question=with_window(Question(), date(2019, 3, 1), date(2019, 4, 1)),
-        )
-        trend = [month] if choices.get("organization") else []
-        answers = BalancesAnswers(balances, organizations, trend)
-        return make_balances(answers, {"organization": "", **choices}).data
+        return make_balances(BalancesAnswers(balances, organizations), {}).data
 
     def test_most_active_comes_first(self) -> None:
         assert [row["id"] for row in self.make()["rows"]] == ["b", "a"]
@@ -151,10 +146,25 @@ class TestBalances:
     def test_those_without_an_exchange_are_listed_apart(self) -> None:
         assert self.make()["silent"] == [{"id": "c", "label": "c"}]
 
+
+class TestTrend:
     def test_alias_selects_its_organization(self) -> None:
-        data = self.make(organization="alias of a")
-        assert data["selected"] == {"id": "a", "label": "Ash"}
-        assert data["trend"] == [{"month": "2019-03", "given": 1.0, "received": 2.0}]
+        organizations = ListOrganizationsResponse(
+            organizations=[Organization(organization_id="a", name="Ash")]
+        )
+        month = GetBalanceResponse(
+            balance=Balance(organization_id="a", given=1, received=2),
+            question=with_window(Question(), date(2019, 3, 1), date(2019, 4, 1)),
+        )
+        answers = TrendAnswers(organizations, month, [month])
+        assert make_trend(answers, {"organization": "alias of a"}).data == {
+            "selected": {"id": "a", "label": "Ash"},
+            "months": [{"month": "2019-03", "given": 1.0, "received": 2.0}],
+        }
+
+    def test_has_no_months_without_an_organization(self) -> None:
+        answers = TrendAnswers(ListOrganizationsResponse(), None, [])
+        assert make_trend(answers, {"organization": ""}).data == {"selected": None, "months": []}
 
 
 class TestVerdict:
@@ -182,7 +192,7 @@ class TestVerdict:
 
 class TestRequest:
     def test_choices_are_apart_from_filters(self) -> None:
-        asked = parse_view_request(VIEWS["balances"], b"organization=A%26B&lens=burden")
+        asked = parse_view_request(VIEWS["trend"], b"organization=A%26B&lens=burden")
         assert asked.choices == {"organization": "A&B"}
         assert asked.question.lens == LENS_BURDEN
         assert not asked.question.organization_ids

@@ -14,11 +14,13 @@ from services.query.dashboard.pair import PAIR
 from services.query.dashboard.pairs import PAIRS
 from services.query.dashboard.programme import PROGRAMME
 from services.query.dashboard.recording import RECORDING
+from services.query.dashboard.trend import TREND
 from services.query.dashboard.view import View
 
 _VIEWS: Final = (
     PROGRAMME,
     MUTUAL,
+    TREND,
     OVERVIEW,
     BALANCES,
     EVIDENCE,

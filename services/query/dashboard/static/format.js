@@ -64,9 +64,7 @@ export function makeTicks(largest, count, isMinutes = false) {
   const rough = largest / count;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((each) => each * power).find((each) => each >= rough) ?? rough;
-  const ticks = [];
-  for (let at = 0; at < largest + step; at += step) ticks.push(at);
-  return ticks;
+  return Array.from({ length: Math.ceil(largest / step - 1e-9) + 1 }, (_, index) => index * step);
 }
 
 /**

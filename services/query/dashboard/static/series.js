@@ -1,7 +1,7 @@
 // @ts-check
 /** Shares period by period, next to what chance returns. */
 
-import { formatShare } from "./format.js";
+import { formatShare, makeTicks } from "./format.js";
 import { s } from "./dom.js";
 
 const [LEFT, RIGHT, TOP, PLOT, FOOT] = [42, 8, 10, 190, 26];
@@ -16,8 +16,8 @@ const [LEFT, RIGHT, TOP, PLOT, FOOT] = [42, 8, 10, 190, 26];
 
 /** @param {{points: Point[], width: number, label: string}} options */
 export function drawSeries({ points, width, label }) {
-  const most = Math.max(0.1, ...points.flatMap((each) => [each.value ?? 0, each.ceiling ?? 0, ...each.bands.map((band) => band.high)]));
-  const top = Math.min(1, Math.ceil(most * 10) / 10);
+  const ticks = makeTicks(Math.max(0.1, ...points.flatMap((each) => [each.value ?? 0, each.ceiling ?? 0, ...each.bands.map((band) => band.high)])), 5);
+  const top = ticks[ticks.length - 1];
   const step = (width - LEFT - RIGHT) / Math.max(1, points.length);
   const base = TOP + PLOT;
   const y = (/** @type {number} */ share) => base - (share / top) * PLOT;
@@ -26,9 +26,9 @@ export function drawSeries({ points, width, label }) {
   const bandWidth = Math.min(18, step * 0.3);
   const line = points.flatMap((each, index) => (each.value === null ? [] : [`${x(index)},${y(each.value)}`])).join(" ");
   return s("svg", { width, height: base + FOOT, role: "img", "aria-label": `${label}. ${points.map(describe).join(". ")}` },
-    ...[0, 0.25, 0.5, 0.75, 1].map((tick) => s("g", {},
-      s("line", { class: tick ? "grid" : "axis", x1: LEFT, x2: width, y1: y(tick * top), y2: y(tick * top) }),
-      s("text", { class: "bar-value", x: LEFT - 8, y: y(tick * top) + 4, "text-anchor": "end" }, formatShare(tick * top)))),
+    ...ticks.map((tick) => s("g", {},
+      s("line", { class: tick ? "grid" : "axis", x1: LEFT, x2: width, y1: y(tick), y2: y(tick) }),
+      s("text", { class: "bar-value", x: LEFT - 8, y: y(tick) + 4, "text-anchor": "end" }, formatShare(tick)))),
     s("polyline", { class: "series-line", points: line }),
     ...points.map((each, index) => s("g", {},
       s("title", {}, describe(each)),

@@ -61,7 +61,7 @@ export function drawYardsticks(data, width) {
         each.kind === "returned" ? s("circle", { class: "returned", cx: x, cy: y, r: 6 }) : null,
         each.kind === "band" ? s("line", { class: "expected", x1: x, x2: x, y1: y - 8, y2: y + 8 }) : null,
         each.kind === "ceiling" ? s("path", { class: "ceiling", d: `M${x} ${y - 8}V${y + 8}M${x - 5} ${y - 8}H${x + 5}` }) : null,
-        s("text", { class: "bar-value", x: isLate ? x - 12 : after + 12, y: y + 4, "text-anchor": isLate ? "end" : "start" },
+        s("text", { class: "bar-value clear", x: isLate ? x - 12 : after + 12, y: y + 4, "text-anchor": isLate ? "end" : "start" },
           each.kind === "band" ? `${formatShare(each.low)} to ${formatShare(each.high)}` : formatShare(each.at)));
     }));
 }

@@ -2,9 +2,11 @@
 /** Given and received by each organization, and the months of one of them. */
 
 import { card } from "../card.js";
-import { drawBars, drawTrend } from "../bars.js";
+import { drawBars } from "../bars.js";
+import { drawTrendCard } from "../trend.js";
 import { h, name, replace } from "../dom.js";
 
+export const parts = ["trend"];
 const FEW = 20;
 
 /**
@@ -15,8 +17,9 @@ export function mount(host, page) {
   let isWhole = false;
 
   /** @param {import("../app.js").Answers} answers */
-  function update({ balances }) {
-    const { rows, selected, trend } = balances.data;
+  function update({ balances, trend }) {
+    const { rows } = balances.data;
+    const selected = trend?.data.selected;
     const found = rows.findIndex((/** @type {{id: string}} */ row) => row.id === selected?.id);
     const shown = isWhole || found >= FEW ? rows : rows.slice(0, FEW);
     const hidden = rows.length - shown.length;
@@ -35,7 +38,7 @@ export function mount(host, page) {
           type: "button", class: "quiet", "data-key": "show-all",
           onclick: () => {
             isWhole = true;
-            update({ balances });
+            update({ balances, trend });
           },
         }, `Show ${hidden} more`)) : null],
         table: () => ({
@@ -44,27 +47,14 @@ export function mount(host, page) {
         }),
       }),
       h("div", { class: "stack" },
-        selected ? drawSelected(selected, trend, balances) : card({
+        selected ? drawTrendCard(trend, page, {
+          title: `${selected.label}, by month`,
+          below: [h("p", {}, h("a", { href: page.address({ view: "organization" }) }, "Partners, topics and exchanges of it"))],
+        }) : card({
           key: "trend", title: "Months of one organization", answer: null,
           empty: "Choose an organization, in the chart or in the filters, to see its months.",
         }),
         drawSilent(balances, page))));
-  }
-
-  /**
-   * @param {{id: string, label: string}} selected
-   * @param {any[]} trend
-   * @param {import("../answers.js").Answer} balances
-   */
-  function drawSelected(selected, trend, balances) {
-    const active = trend.some((month) => month.given || month.received);
-    return card({
-      key: "trend", title: `${selected.label}, by month`, answer: balances,
-      empty: active ? "" : "It neither gave nor received in these months.",
-      below: [h("p", {}, h("a", { href: page.address({ view: "organization" }) }, "Partners, topics and exchanges of it"))],
-      chart: (width) => drawTrend({ months: trend, width, isMinutes: page.isMinutes, label: `What ${selected.label} gave and received by month` }),
-      table: () => ({ columns: ["month", "given", "received"], rows: trend.map((month) => [month.month, month.given, month.received]) }),
-    });
   }
 
   return { update };

@@ -4,8 +4,10 @@
 import { card } from "../card.js";
 import { drawBars } from "../bars.js";
 import { EXCHANGE_COLUMNS, drawExchange, toExchangeCells } from "../exchanges.js";
+import { drawTrendCard } from "../trend.js";
 import { h, name, replace } from "../dom.js";
 
+export const parts = ["trend"];
 const FEW = 15;
 
 /** @param {Element} host @param {import("../app.js").Page} page */
@@ -18,9 +20,9 @@ export function mount(host, page) {
   /** @param {import("../app.js").Answers} answers */
   function update(answers) {
     last = answers;
-    const { organization, programme } = answers;
+    const { organization, programme, trend } = answers;
     const { selected } = organization.data;
-    replace(host, ...(selected ? [drawProfile(organization), drawSelected(organization)] : [card({
+    replace(host, ...(selected ? [drawProfile(organization), drawSelected(organization, trend)] : [card({
       key: "choose", title: "Choose an organization", answer: null,
       body: [programme ? drawDirectory(programme.data.organizations) : null],
     })]));
@@ -43,12 +45,16 @@ export function mount(host, page) {
     });
   }
 
-  /** @param {import("../answers.js").Answer} organization */
-  function drawSelected(organization) {
+  /**
+   * @param {import("../answers.js").Answer} organization
+   * @param {import("../answers.js").Answer | undefined} trend
+   */
+  function drawSelected(organization, trend) {
     const { data } = organization;
     const { selected, timeline } = data;
     return h("div", { class: "grid balances" },
       h("div", { class: "stack" },
+        trend?.data.selected ? drawTrendCard(trend, page, { title: "Given and received by month" }) : null,
         drawFlows(organization, {
           key: "partners", title: `Partners of ${selected.label}`, rows: data.partners, empty: "It neither gave nor received here.",
           note: `What ${selected.label} gave to and received from each. ${data.note}`,
