@@ -11,6 +11,7 @@ from services.query.dashboard.network import NETWORK
 from services.query.dashboard.organization import ORGANIZATION
 from services.query.dashboard.overview import OVERVIEW
 from services.query.dashboard.pair import PAIR
+from services.query.dashboard.pairings import PAIRINGS
 from services.query.dashboard.pairs import PAIRS
 from services.query.dashboard.programme import PROGRAMME
 from services.query.dashboard.recording import RECORDING
@@ -28,6 +29,7 @@ _VIEWS: Final = (
     PAIR,
     PAIRS,
     MUTUALITY,
+    PAIRINGS,
     ORGANIZATION,
     RECORDING,
 )

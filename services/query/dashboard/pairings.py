@@ -1,0 +1,316 @@
+"""Pairings: when the two last had contact, how rich it was, and what each gave the other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any, Final, NamedTuple, TypedDict
+
+from mutua.enum_words import words_by_number
+from mutua.frames import to_day
+from mutua.v1.event_pb2 import (
+    PAIRING_CHOICE_CENTRE,
+    PAIRING_CHOICE_THEMSELVES,
+    ExchangeContent,
+)
+from mutua.v1.query_service_pb2 import Exchange, Pair, Pairing, Question, Revision
+from mutua.v1.types_pb2 import OCCUR_PRECISION_MONTH, OCCUR_PRECISION_QUARTER, ExchangeKind
+from services.ledger.richness import KINDS_BY_RUNG, RUNG_BY_KIND
+from services.query.dashboard.asker import Asker
+from services.query.dashboard.commands import make_command
+from services.query.dashboard.directory import Directory
+from services.query.dashboard.evidence import describe_occurrence
+from services.query.dashboard.view import Choices, View, ViewContent, read_choice
+from services.query.dashboard.windows import find_end, find_extent, next_month, with_window
+from services.query.dashboard.wording import describe_day, list_words
+
+QUIET_DAYS: Final = 60
+"""A pairing that has been bound for so many days without contact is marked."""
+CONTACTS: Final = ("every", "quiet")
+SORTS: Final = ("name", "contact")
+_CHOSEN_BY: Final = {
+    PAIRING_CHOICE_THEMSELVES: "chosen by themselves",
+    PAIRING_CHOICE_CENTRE: "chosen by the centre",
+}
+_KINDS: Final = words_by_number(ExchangeKind.items())
+
+
+class PairingSide(TypedDict):
+    """What one organization of a pairing gave the other; `given` is of the lens."""
+
+    id: str
+    label: str
+    given: float
+    exchange_count: int
+    day_count: int
+    unknown_count: int
+
+
+class ListedPairing(TypedDict):
+    """A pairing with its two sides.
+
+    `last_contact` is "" without an exchange; `days_ago` counts from it, and at least so many if it
+    is not `is_exact`. `rungs` has the exchanges in the window on each rung from 1 to 6, and `rung`
+    is the highest of them, with its kinds in `rung_label`.
+    """
+
+    sides: list[PairingSide]
+    bound: str
+    chosen_by: str
+    is_quiet: bool
+    last_contact: str
+    days_ago: int | None
+    is_exact: bool
+    rungs: list[int]
+    rung: int | None
+    rung_label: str
+    joint_count: int
+
+
+class PairingsData(TypedDict):
+    """Pairings that are bound or will be, and ended ones.
+
+    `count` and `quiet_count` are of all that have not ended, whichever of them are `rows`.
+    """
+
+    rows: list[ListedPairing]
+    ended: list[ListedPairing]
+    count: int
+    quiet_count: int
+    quiet_days: int
+    counted_from: str
+    contact: str
+    sort: str
+    command: str
+
+
+class PairingsAnswers(NamedTuple):
+    """The answers that the view is made from; `exchanges` is None without a pairing.
+
+    `exchanges` reaches back beyond the window.
+    """
+
+    pairings: Any
+    organizations: Any
+    pairs: Any
+    exchanges: Any
+
+
+async def ask_pairings(asker: Asker, _: Choices) -> PairingsAnswers:
+    pairings, organizations = await asyncio.gather(
+        asker.ask("GetPairings"), asker.ask_organizations()
+    )
+    if not pairings.pairings:
+        pairs = await asker.ask_page("ListPairs", page_size=1)
+        return PairingsAnswers(pairings, organizations, pairs, None)
+    own = Question()
+    own.CopyFrom(asker.question)
+    own.organization_ids.extend(sorted({each.a for each in pairings.pairings}))
+    last = to_day(own.to_date) if own.HasField("to_date") else None
+    pairs, exchanges = await asyncio.gather(
+        asker.ask("ListPairs", own),
+        asker.ask("ListExchanges", with_window(own, None, last), standing_only=True),
+    )
+    return PairingsAnswers(pairings, organizations, pairs, exchanges)
+
+
+def make_pairings(answers: PairingsAnswers, choices: Choices) -> ViewContent:
+    contact = read_choice(choices, "contact", CONTACTS)
+    sort = read_choice(choices, "sort", SORTS)
+    question = answers.pairs.question
+    today = to_day(answers.pairs.as_of_date)
+    extent = find_extent(answers.organizations.organizations)
+    last_day = find_end(question, extent, today) - timedelta(1)
+    rows, ended = _make_rows(answers, _find_window_end(question, today), last_day)
+    quiet = [row for row in rows if row["is_quiet"]]
+    listed = quiet if contact == "quiet" else rows
+    data: PairingsData = {
+        "rows": sorted(listed, key=_order_by_contact if sort == "contact" else _order_by_name),
+        "ended": sorted(ended, key=_order_by_name),
+        "count": len(rows),
+        "quiet_count": len(quiet),
+        "quiet_days": QUIET_DAYS,
+        "counted_from": describe_day(last_day),
+        "contact": contact,
+        "sort": sort,
+        "command": make_command(question.programme_id, "import", "pairings", "FILE"),
+    }
+    return ViewContent(data, answers.pairs)
+
+
+def _find_window_end(question: Question, today: date) -> date:
+    """The last day of the window, at most today."""
+    if not question.HasField("to_date"):
+        return today
+    return min(today, to_day(question.to_date) - timedelta(1))
+
+
+def _order_by_name(row: ListedPairing) -> tuple[str, ...]:
+    return tuple(side["label"].casefold() for side in row["sides"])
+
+
+def _order_by_contact(row: ListedPairing) -> tuple[float, tuple[str, ...]]:
+    """The longest without contact first."""
+    days_ago = row["days_ago"]
+    return float("-inf") if days_ago is None else -days_ago, _order_by_name(row)
+
+
+def _make_rows(
+    answers: PairingsAnswers, today: date, last_day: date
+) -> tuple[list[ListedPairing], list[ListedPairing]]:
+    """The pairings that have not ended on a day, then the ended ones."""
+    if answers.exchanges is None:
+        return [], []
+    directory = Directory(answers.organizations.organizations)
+    pairings = answers.pairings.pairings
+    contacts = find_contacts(pairings, answers, last_day)
+    pairs = {tuple(sorted((each.giver_id, each.receiver_id))): each for each in answers.pairs.pairs}
+    rows: list[ListedPairing] = []
+    ended: list[ListedPairing] = []
+    for pairing in pairings:
+        contact, pair = contacts[pairing.a, pairing.b], pairs.get((pairing.a, pairing.b), Pair())
+        has_ended = pairing.HasField("to_date") and to_day(pairing.to_date) <= today
+        days_bound = (last_day - to_day(pairing.from_date)).days
+        is_long = days_bound >= QUIET_DAYS and not has_ended
+        days_ago = None if contact.last_day is None else (last_day - contact.last_day).days
+        row: ListedPairing = {
+            "sides": _make_sides(pairing, pair, directory),
+            "bound": _describe_days(pairing, today),
+            "chosen_by": _CHOSEN_BY.get(pairing.chosen_by, "who chose is not known"),
+            "is_quiet": is_long and (days_ago is None or days_ago >= QUIET_DAYS),
+            "last_contact": contact.last_words,
+            "days_ago": None if days_ago is None else max(0, days_ago),
+            "is_exact": contact.is_exact,
+            "rungs": contact.count_rungs(),
+            "rung": contact.find_rung(),
+            "rung_label": contact.describe_rung(),
+            "joint_count": contact.joint_count,
+        }
+        (ended if has_ended else rows).append(row)
+    return rows, ended
+
+
+def _describe_days(pairing: Pairing, today: date) -> str:
+    first = to_day(pairing.from_date)
+    if pairing.HasField("to_date"):
+        last = to_day(pairing.to_date) - timedelta(1)
+        return f"{describe_day(first)} to {describe_day(last)}"
+    return f"{'since' if first <= today else 'from'} {describe_day(first)}"
+
+
+def _make_sides(pairing: Pairing, pair: Pair, directory: Directory) -> list[PairingSide]:
+    there = (pair.given, pair.given_count, pair.given_days, pair.given_unknown_count)
+    back = (pair.received, pair.received_count, pair.received_days, pair.received_unknown_count)
+    flows = (there, back) if pair.giver_id == pairing.a else (back, there)
+    return [
+        {
+            **directory.party(organization_id),
+            "given": given,
+            "exchange_count": exchange_count,
+            "day_count": day_count,
+            "unknown_count": unknown_count,
+        }
+        for organization_id, (given, exchange_count, day_count, unknown_count) in zip(
+            (pairing.a, pairing.b), flows, strict=True
+        )
+    ]
+
+
+@dataclass(slots=True)
+class PairingContact:
+    """The exchanges of two organizations in both directions, joint ones included.
+
+    `last_day` is the last day on which the last of them may have happened. The rest counts the
+    exchanges in the window.
+    """
+
+    last_day: date | None = None
+    last_words: str = ""
+    is_exact: bool = True
+    joint_count: int = 0
+    kinds: Counter[int] = field(default_factory=Counter)
+
+    def add(self, revision: Revision, last_day: date, *, in_window: bool) -> None:
+        day = min(_find_last_day(revision), max(last_day, revision.occur_time.ToDatetime().date()))
+        is_exact = revision.occur_precision not in (OCCUR_PRECISION_MONTH, OCCUR_PRECISION_QUARTER)
+        if self.last_day is None or (day, is_exact) > (self.last_day, self.is_exact):
+            self.last_day, self.is_exact = day, is_exact
+            self.last_words = describe_occurrence(revision.occur_time, revision.occur_precision)
+        if in_window:
+            self.joint_count += bool(revision.content.party_ids)
+            self.kinds[revision.content.kind] += 1
+
+    def count_rungs(self) -> list[int]:
+        """The exchanges on each rung, from the lowest."""
+        return [sum(self.kinds[kind] for kind in kinds) for kinds in KINDS_BY_RUNG]
+
+    def find_rung(self) -> int | None:
+        """The highest rung of an exchange; None if no exchange is on one."""
+        return max(
+            (RUNG_BY_KIND[kind] for kind in self.kinds if kind in RUNG_BY_KIND), default=None
+        )
+
+    def describe_rung(self) -> str:
+        """The kinds on the highest rung, such as "meeting and workshop"."""
+        rung = self.find_rung()
+        kinds = KINDS_BY_RUNG[rung - 1] if rung else ()
+        return list_words([_KINDS[kind].replace("-", " ") for kind in kinds if self.kinds[kind]])
+
+
+def find_contacts(
+    pairings: Iterable[Pairing], answers: PairingsAnswers, last_day: date
+) -> Mapping[tuple[str, str], PairingContact]:
+    """The contact of each two organizations that are or were paired, up to a day."""
+    contacts = {(each.a, each.b): PairingContact() for each in pairings}
+    owners = {
+        alias: each.organization_id
+        for each in answers.organizations.organizations
+        for alias in each.aliases
+    }
+    question = answers.pairs.question
+    first = to_day(question.from_date) if question.HasField("from_date") else date.min
+    for exchange in answers.exchanges.exchanges:
+        revision = _read_current(exchange)
+        in_window = revision.occur_time.ToDatetime().date() >= first
+        for key in _list_pairs(revision.content, owners):
+            if (contact := contacts.get(key)) is not None:
+                contact.add(revision, last_day, in_window=in_window)
+    return contacts
+
+
+def _read_current(exchange: Exchange) -> Revision:
+    return exchange.revisions[-1]
+
+
+def _list_pairs(content: ExchangeContent, owners: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Each two organizations between which an exchange is; none if it is internal."""
+    givers, receivers, parties = (
+        {owners.get(each, each) for each in ids}
+        for ids in (content.giver_ids, content.receiver_ids, content.party_ids)
+    )
+    if givers & receivers:
+        return
+    ends = {(min(a, b), max(a, b)) for a in givers for b in receivers}
+    yield from ends or {(a, b) for a in parties for b in parties if a < b}
+
+
+def _find_last_day(revision: Revision) -> date:
+    """The last day on which it may have happened."""
+    end = day = revision.occur_time.ToDatetime().date()
+    months = {OCCUR_PRECISION_MONTH: 1, OCCUR_PRECISION_QUARTER: 3}.get(revision.occur_precision, 0)
+    for _ in range(months):
+        end = next_month(end)
+    return end - timedelta(1) if months else day
+
+
+PAIRINGS = View(
+    name="pairings",
+    title="Pairings",
+    ask=ask_pairings,
+    make=make_pairings,
+    question="When did those who are paired last have contact, and what did each give",
+    choices=("contact", "sort"),
+)
