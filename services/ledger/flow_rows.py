@@ -8,12 +8,11 @@ from services.ledger.organization import Organization
 
 
 class ColumnWatermark(NamedTuple):
-    """How far columns are filled: the next offset, and how many parties, topic sets and aliases."""
+    """How far columns are filled: the next offset, and how many parties and topic sets."""
 
     next_offset: int = 0
     party_count: int = 0
     topic_set_count: int = 0
-    alias_count: int = 0
 
 
 Integers = Any

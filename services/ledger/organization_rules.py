@@ -46,7 +46,7 @@ def add_alias(
 ) -> Verdict:
     if refusal := _refusal(ledger, fact.alias, fact.organization_id):
         return refusal
-    _bind(ledger, journal, logged, fact.alias, fact.organization_id)
+    _bind(ledger, journal, fact.alias, fact.organization_id, at)
     return AppliedVerdict((make_organization_key(fact.alias),))
 
 
@@ -70,7 +70,7 @@ def _register_version(
         if refusal := _refusal(ledger, alias, identifier):
             return refusal
     for alias in organization.aliases:
-        _bind(ledger, journal, logged, alias, identifier)
+        _bind(ledger, journal, alias, identifier, at)
     previous = ledger.roster.get(identifier)
     version = OrganizationVersion(
         number=0 if previous is None else previous.number + 1,
@@ -106,12 +106,10 @@ def _refusal(ledger: Ledger, alias: str, organization_id: str) -> QuarantineVerd
     return None
 
 
-def _bind(
-    ledger: Ledger, journal: Journal, logged: LoggedRecord, alias: str, organization_id: str
-) -> None:
+def _bind(ledger: Ledger, journal: Journal, alias: str, organization_id: str, at: int) -> None:
     if alias not in ledger.aliases:
         ledger.aliases[alias] = organization_id
-        journal.aliases.append((alias, organization_id, logged))
+        journal.aliases.append((alias, organization_id, at))
 
 
 def _not_applicable(detail: str) -> QuarantineVerdict:

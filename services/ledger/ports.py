@@ -14,6 +14,7 @@ from services.ledger.pairing import PairingStatement
 from services.ledger.position import Position
 from services.ledger.programme import ProgrammeConfigured
 from services.ledger.records import (
+    BoundAlias,
     ExchangeFilter,
     Hold,
     ImportedBatch,
@@ -168,6 +169,9 @@ class Snapshot(Protocol):
         equal times are in log order. `after` is the key of the exchange before the first one: its
         times in this order, then its number.
         """
+
+    def read_aliases(self, programme_id: str, from_offset: int) -> list[BoundAlias]:
+        """Returns the aliases that took effect at an offset or later, in log order."""
 
     def read_counts(self, programme_id: str) -> ProgrammeCounts: ...
 

@@ -97,6 +97,14 @@ class ReadModelStatus:
     quarantine_count: int
 
 
+class BoundAlias(NamedTuple):
+    """An alias of an organization, which it is from the record at `from_offset` on, for ever."""
+
+    from_offset: int
+    alias: str
+    organization_id: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExchangeFilter:
     """Which exchanges to list, by their current revision; None, "" and () mean all.

@@ -100,8 +100,8 @@ class Journal:
     """Facts with a new event id, whatever their outcome."""
     revisions: list[tuple[ExchangeHistory, Revision]] = field(default_factory=list)
     versions: list[OrganizationVersion] = field(default_factory=list)
-    aliases: list[tuple[str, str, LoggedRecord]] = field(default_factory=list)
-    """Alias, organization, the fact that bound them."""
+    aliases: list[tuple[str, str, int]] = field(default_factory=list)
+    """Alias, organization, the offset from which on they are bound."""
     waiting_changes: dict[str, tuple[str, LoggedRecord]] = field(default_factory=dict)
     """Event id -> awaited key, "" for none, for every fact that began or ended to wait."""
     quarantine: dict[int, tuple[QuarantineCause, str, LoggedRecord]] = field(default_factory=dict)

@@ -132,9 +132,7 @@ class Columns:
 
     @property
     def watermark(self) -> ColumnWatermark:
-        return ColumnWatermark(
-            self.next_offset, len(self.ids), len(self.topic_sets), len(self.aliases)
-        )
+        return ColumnWatermark(self.next_offset, len(self.ids), len(self.topic_sets))
 
     @property
     def is_fragmented(self) -> bool:

@@ -45,10 +45,12 @@ def exchange(offset: int, *, programme: str = PROGRAMME) -> Record:
     return Record(offset, 1_000 + offset, programme, event.SerializeToString())
 
 
-def roster(offset: int, field: str) -> Record:
+def roster(offset: int, field: str, *aliases: str) -> Record:
     """A registration or an update of organization X as the record at `offset`."""
     event = event_pb2.Event(event_id=uuid8("test", str(offset)), programme_id=PROGRAMME)
-    getattr(event, field).organization.organization_id = "X"
+    organization = getattr(event, field).organization
+    organization.organization_id = "X"
+    organization.aliases.extend(aliases)
     return Record(offset, 1_000 + offset, PROGRAMME, event.SerializeToString())
 
 
@@ -218,6 +220,18 @@ class TestEveryStore:
         for records in [[*waiting, *register]] if together else [waiting, register]:
             project_slab(store, LOG, records)
         assert len(read_all_tables(store)["organization_version"]) == 11
+
+    def test_alias_is_bound_from_where_its_fact_takes_effect(self, open_store: StoreOpener) -> None:
+        store = open_store()
+        waiting = roster(0, "organization_updated", "b", "a")
+        project_slab(store, LOG, [waiting, roster(1, "organization_registered", "c")])
+        project_slab(store, LOG, [roster(2, "organization_updated", "d")])
+        with store.open_snapshot(0) as snapshot:
+            assert snapshot.read_aliases(PROGRAMME, 0) == [
+                *((1, each, "X") for each in "abc"),
+                (2, "d", "X"),
+            ]
+            assert snapshot.read_aliases(PROGRAMME, 2) == [(2, "d", "X")]
 
     def test_text_with_nul_is_quarantined(self, open_store: StoreOpener) -> None:
         store = open_store()

@@ -91,10 +91,13 @@ def registration(
     return event
 
 
-def organization_update(organization_id: str, name: str) -> pb.Event:
+def organization_update(
+    organization_id: str, name: str = "", *, aliases: Sequence[str] = ()
+) -> pb.Event:
     event = pb.Event(event_id=uuid7())
-    event.organization_updated.organization.organization_id = organization_id
-    event.organization_updated.organization.name = name
+    organization = event.organization_updated.organization
+    organization.organization_id, organization.name = organization_id, name
+    organization.aliases.extend(aliases)
     return event
 
 

@@ -45,6 +45,8 @@ class Play:
                     events.append(facts.alias(*pair))
                 case 3:
                     events.append(facts.registration(pair[0]))
+                case 5:
+                    events.append(facts.organization_update(pair[0], aliases=pair[1:]))
                 case 4:
                     events.append(facts.joint_exchange(*pair))
                 case _:
@@ -102,6 +104,9 @@ def test_fold_of_every_watch_equals_its_question(
         with ExitStack() as resources:
             history = Play(scenario, resources, seed)
             subscriptions = [scenario.watch(rpc) for rpc in (*WATCHES, *WATCHES)]
+            for name in ORGANIZATIONS[:2]:
+                question = {"organization_ids": [name]}
+                subscriptions.append(scenario.watch("WatchExchanges", question=question))
             for subscription in subscriptions:
                 await subscription.read()
             for happen in events:
@@ -110,7 +115,7 @@ def test_fold_of_every_watch_equals_its_question(
                     await follow(subscription, chance)
             for subscription in subscriptions:
                 await subscription.catch_up()
-                assert subscription.rows == await scenario.ask(subscription.rpc)
+                assert subscription.rows == await subscription.ask()
                 assert subscription.offsets == sorted(subscription.offsets)
                 await subscription.close()
 

@@ -125,6 +125,40 @@ class TestSnapshot:
         run_scenario(play)
 
 
+class TestExchangesOfAnOrganization:
+    def test_alias_adds_those_of_the_other_spelling(self) -> None:
+        async def play(scenario: WatchScenario) -> None:
+            watching = scenario.watch("WatchExchanges", question={"organization_ids": ["c"]})
+            await watching.read()
+            scenario.record(*(facts.exchange("other", "y") for _ in range(450)))
+            scenario.record(facts.exchange("c", "y"), facts.alias("other", "c"))
+            await watching.read_until(lambda _: len(watching.rows) > 1)
+            assert len(watching.rows) < 451
+            await watching.close()  # in the middle of what the alias adds
+            watching.open()
+            scenario.record(facts.exchange("other", "z"))
+            await watching.catch_up()
+            assert len(watching.rows) == 452
+            assert watching.rows == await watching.ask()
+
+        run_scenario(play)
+
+    def test_alias_that_waited_adds_when_it_takes_effect(self) -> None:
+        async def play(scenario: WatchScenario) -> None:
+            watching = scenario.watch("WatchExchanges", question={"organization_ids": ["c"]})
+            await watching.read()
+            scenario.record(facts.organization_update("c", aliases=["d", "e"]))
+            scenario.record(facts.exchange("d", "y"), facts.exchange("x", "e"))
+            await watching.catch_up()
+            assert not watching.rows
+            scenario.record(facts.registration("c"))
+            await watching.catch_up()
+            assert len(watching.rows) == 2
+            assert watching.rows == await watching.ask()
+
+        run_scenario(play)
+
+
 class TestResume:
     @pytest.mark.parametrize("rpc", STATES)
     def test_same_state_is_not_sent_again(self, rpc: str) -> None:

@@ -73,15 +73,20 @@ class Database:
 class Subscription:
     """One stream, and what its messages add up to; it continues with its last token."""
 
-    def __init__(self, scenario: WatchScenario, rpc: str, scope: Scope) -> None:
+    def __init__(self, scenario: WatchScenario, rpc: str, scope: Scope, fields: Any) -> None:
         self._scenario = scenario
         self.rpc = rpc
+        self._fields = fields
         self._scope = scope
         self.state: WatchState[Any] = WatchState(rpc)
         self.offsets: list[int] = []
         """The offset of every message received."""
         self._listed: dict[Any, Any] = {}
         self.open()
+
+    async def ask(self) -> dict[Any, Any]:
+        """What the rows should be."""
+        return await self._scenario.ask(self.rpc, **self._fields)
 
     @property
     def rows(self) -> dict[Any, Any]:
@@ -91,7 +96,9 @@ class Subscription:
     def open(self) -> None:
         """Begins a stream with the last token."""
         self.state.begin_stream()
-        self._stream = self._scenario.subscribe(self.rpc, self.state.resume_token, self._scope)
+        self._stream = self._scenario.subscribe(
+            self.rpc, self.state.resume_token, self._scope, **self._fields
+        )
 
     async def read(self) -> WatchMessage:
         """The next message. Raises StopAsyncIteration at the end of the stream."""
@@ -99,6 +106,8 @@ class Subscription:
             message = await anext(self._stream)
         change = self.state.take(message.message)
         if change is not None:
+            for row in change.removed:
+                self._listed.pop(watched_key(self.rpc, row), None)
             self._listed |= {watched_key(self.rpc, row): row for row in change.rows}
         self.offsets.append(offset_of(message.position))
         return message
@@ -181,14 +190,16 @@ class WatchScenario:
     ) -> AsyncGenerator[WatchMessage, None]:
         return self.hub.subscribe(rpc, make_request(rpc, resume_token, **fields), scope)
 
-    def watch(self, rpc: str = "WatchBalances", scope: Scope = OPEN_SCOPE) -> Subscription:
-        return Subscription(self, rpc, scope)
+    def watch(
+        self, rpc: str = "WatchBalances", scope: Scope = OPEN_SCOPE, **fields: Any
+    ) -> Subscription:
+        return Subscription(self, rpc, scope, fields)
 
-    async def ask(self, rpc: str) -> dict[Any, Any]:
+    async def ask(self, rpc: str, **fields: Any) -> dict[Any, Any]:
         """The rows, by key, of the question of a watch."""
         watch = WATCHES[rpc]
         rows: dict[Any, Any] = {}
-        request = watch.make_request(make_request(rpc))
+        request = watch.make_request(make_request(rpc, **fields))
         content = await self.service.answer(watch.question.name, request, cast("Any", _Call()))
         page: Any = GetMessageClass(watch.question.output_type).FromString(content)
         for watched in WATCHED_ROWS[rpc]:

@@ -419,7 +419,8 @@ class WatchExchangesResponse(_message.Message):
     @_builtins.property
     def exchanges(self) -> _containers.RepeatedCompositeFieldContainer[_query_service_pb2.Exchange]:
         """Exchanges that were recorded, corrected or retracted, with all revisions, in log order of their
-        latest revision.
+        latest revision. An alias of an organization in the filters adds the exchanges of its other
+        spelling, which come where the alias is on the log.
         """
 
     @_builtins.property

@@ -123,14 +123,12 @@ class FlowReader:
         party, topic, exchange = PartyRow.table().c, TopicRow.table().c, ExchangeRow.table().c
         version, alias = OrganizationVersionRow.table().c, AliasRow.table().c
         watermark, start = self._watermark, self._from_offset
-        alias_count = select(func.count()).where(alias.programme == self._programme)
         statement = select(
             self._exists(party, party.party >= watermark.party_count),
             self._exists(topic, topic.topic_set > watermark.topic_set_count),
             self._exists(exchange, exchange.from_offset >= start, exchange.revision > 0),
             self._exists(version, version.from_offset >= start),
-            # Counts all aliases, because some take effect long after their records.
-            alias_count.scalar_subquery() != watermark.alias_count,
+            self._exists(alias, alias.from_offset >= start),
         )
         return _ChangedTables(*self._fetch(statement)[0])
 

@@ -205,8 +205,8 @@ def _make_fact_rows(programme: int, journal: Journal) -> dict[type[ReadModelRow]
             for version in journal.versions
         ],
         AliasRow: [
-            (programme, alias, organization_id, logged.offset)
-            for alias, organization_id, logged in journal.aliases
+            (programme, alias, organization_id, from_offset)
+            for alias, organization_id, from_offset in journal.aliases
         ],
         NothingToReportRow: [
             (

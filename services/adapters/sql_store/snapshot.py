@@ -10,6 +10,7 @@ from services.adapters.sql_store.exchange_list import list_exchanges
 from services.adapters.sql_store.flow_reader import FlowReader
 from services.adapters.sql_store.packed_columns import NumberReader, read_numbers_as_text
 from services.adapters.sql_store.tables import (
+    AliasRow,
     BatchRow,
     ExchangeRow,
     FactRow,
@@ -27,6 +28,7 @@ from services.ledger.flow_rows import ColumnWatermark, FlowRows
 from services.ledger.pairing import PairingChoice, PairingStatement
 from services.ledger.programme import ProgrammeConfigured
 from services.ledger.records import (
+    BoundAlias,
     ExchangeFilter,
     ImportedBatch,
     ProgrammeCounts,
@@ -118,6 +120,15 @@ class SqlSnapshot:
     ) -> Iterator[list[StoredRevision]]:
         programme = self._programme(programme_id)
         return list_exchanges(self.connection, programme, chosen, order, after, limit)
+
+    def read_aliases(self, programme_id: str, from_offset: int) -> list[BoundAlias]:
+        row = AliasRow.table().c
+        statement = (
+            select(*(row[name] for name in BoundAlias._fields))
+            .where(row.programme == self._programme(programme_id), row.from_offset >= from_offset)
+            .order_by(row.from_offset, row.alias)
+        )
+        return [BoundAlias(*each) for each in self.fetch_all(statement)]
 
     def read_batches(self, programme_id: str) -> list[ImportedBatch]:
         batch = BatchRow.table().c

@@ -13,7 +13,7 @@ from sqlmodel import Field, SQLModel
 
 from services.ledger.monthly_sums import SUM_FIELDS as MONTH_FIELDS
 
-MODEL_VERSION: Final = 8
+MODEL_VERSION: Final = 9
 
 
 # decision 0070: both databases share their SQL
@@ -96,7 +96,7 @@ class OrganizationVersionRow(ReadModelRow, table=True):
 
 
 class AliasRow(ReadModelRow, table=True):
-    """An id that is bound to an organization."""
+    """An id that is bound to an organization, from a record of the log on."""
 
     __tablename__ = "alias"
     programme: int = Field(primary_key=True)

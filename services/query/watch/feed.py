@@ -44,9 +44,9 @@ DEFAULT_TIMING: Final = WatchTiming()
 
 @dataclass(slots=True, eq=False)
 class Subscriber:
-    """`place` is what it was sent last: the sequence of a change, or the offset after a record."""
+    """`place` is the sequence of the last change in a table that it was sent; 0 without a table."""
 
-    place: int
+    place: int = 0
     is_over: bool = False
 
 
@@ -132,7 +132,7 @@ class Feed(ABC):
 
         Ends after the maximum time of a stream. Raises the error with which the feed failed.
         """
-        subscriber = Subscriber(place=0)
+        subscriber = Subscriber()
         self._subscribers.add(subscriber)
         end_timer = asyncio.get_running_loop().call_later(
             self._timing.max_stream_seconds, self._end_one, subscriber

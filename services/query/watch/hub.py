@@ -27,7 +27,11 @@ from services.query.query_context import QueryContext
 from services.query.questions import RegisteredQuestion
 from services.query.watch.answer import WatchedAnswer, read_rows, read_version
 from services.query.watch.answer_feed import AnswerFeed
-from services.query.watch.exchange_changes import ExchangeChanges, read_exchange_changes
+from services.query.watch.exchange_changes import (
+    ExchangeChanges,
+    ListPlace,
+    read_exchange_changes,
+)
 from services.query.watch.exchange_feed import ExchangeFeed
 from services.query.watch.feed import Feed, HeldState, WatchTiming
 from services.query.watch.feed_updater import FeedUpdater
@@ -184,9 +188,9 @@ class WatchHub:
             "timing": self._timing,
         }
 
-        async def read_changes(from_offset: int) -> ExchangeChanges:
+        async def read_changes(place: ListPlace) -> ExchangeChanges:
             async with self._computing:
-                return await read(partial(read_exchange_changes, from_offset=from_offset))
+                return await read(partial(read_exchange_changes, place=place))
 
         if watch.is_list:
             feed: Feed = ExchangeFeed(encoder, read_changes, **options)
