@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import struct
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -355,17 +356,34 @@ class TestPage:
 
 class TestRestart:
     def test_page_connects_again_by_itself(self, browser: Browser, tmp_path: Path) -> None:
+        """To the same log with what was recorded meanwhile, then to another log, whose server
+        refuses the resume token of the page."""
         http = HttpSettings(listen=f"127.0.0.1:{allocate_port()}")
         context = browser.new_context()
         page = context.new_page()
-        with serve_embedded(tmp_path / "data", purpose="tests", write=True, http=http):
+        refused: list[str] = []
+        page.on("response", lambda each: refused.append(each.url) if each.status == 400 else None)
+
+        def serve(name: str) -> AbstractContextManager[EmbeddedServer]:
+            return serve_embedded(tmp_path / name, purpose="tests", write=True, http=http)
+
+        with serve("data"):
             page.goto(f"http://{http.listen}/?view=overview")
             expect(page.get_by_text("Live", exact=True)).to_be_visible()
             expect(page.locator("#total-exchanges")).to_have_text("0")
         expect(page.get_by_text("Not connected, trying again")).to_be_visible()
-        with serve_embedded(tmp_path / "data", purpose="tests", write=True, http=http) as server:
+        with serve("data") as server:
             with Client(server.address) as client:
                 client.record([exchange("A", "B")])
             expect(page.locator("#total-exchanges")).to_have_text("1")
             expect(page.get_by_text("Live", exact=True)).to_be_visible()
+        with serve("another") as server:
+            with Client(server.address) as client:
+                client.record([exchange("A", "B"), exchange("B", "A")])
+            expect(page.locator("#total-exchanges")).to_have_text("2")
+            expect(page.get_by_text("Live", exact=True)).to_be_visible()
+            with Client(server.address) as client:
+                client.record([exchange("A", "C")])
+            expect(page.locator("#total-exchanges")).to_have_text("3")
             context.close()
+        assert any("/watch/status" in url for url in refused)
