@@ -14,6 +14,7 @@ from services.query.dashboard.pair import PAIR
 from services.query.dashboard.pairings import PAIRINGS
 from services.query.dashboard.pairs import PAIRS
 from services.query.dashboard.programme import PROGRAMME
+from services.query.dashboard.quality import QUALITY
 from services.query.dashboard.recording import RECORDING
 from services.query.dashboard.trend import TREND
 from services.query.dashboard.view import View
@@ -32,6 +33,7 @@ _VIEWS: Final = (
     PAIRINGS,
     ORGANIZATION,
     RECORDING,
+    QUALITY,
 )
 VIEWS: Final[Mapping[str, View]] = {view.name: view for view in _VIEWS}
 """All views by name; pages in the order of the navigation."""

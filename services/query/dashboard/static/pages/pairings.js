@@ -97,7 +97,7 @@ export function mount(host, page) {
   function drawRow(row, quietDays, most) {
     const [one, other] = row.sides;
     return h("tbody", { },
-      h("tr", {}, ...drawSide(one, other, most, 1),
+      h("tr", {}, ...drawSide(one, most, 1),
         h("td", { rowspan: 2, class: "last" },
           h("span", { class: "cell-label" }, "Last contact"),
           h("span", { class: "line" }, row.last_contact || "None seen here"),
@@ -117,11 +117,11 @@ export function mount(host, page) {
             "data-key": `exchanges-${one.id}-${other.id}`,
             "aria-label": `Exchanges between ${one.label} and ${other.label}`,
           }, "Exchanges"))),
-      h("tr", {}, ...drawSide(other, one, most, 2)));
+      h("tr", {}, ...drawSide(other, most, 2)));
   }
 
-  /** @param {any} side @param {any} other @param {number} most @param {number} line */
-  function drawSide(side, other, most, line) {
+  /** @param {any} side @param {number} most @param {number} line */
+  function drawSide(side, most, line) {
     const isMinutes = page.isMinutes;
     const days = plural(side.day_count, "day");
     const words = isMinutes ? `${plural(side.exchange_count, "exchange")} on ${days}` : `on ${days}`;

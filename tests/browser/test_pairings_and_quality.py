@@ -1,4 +1,4 @@
-"""Pairings in a browser, on the generated programme with pairings of its own."""
+"""Pairings and the quality of records in a browser, in programmes of their own."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from playwright.sync_api import expect
 
 from mutua import Client
 from mutua.v1.event_pb2 import Event, PairingEnded, PairingFormed
-from mutua.v1.types_pb2 import Date
+from mutua.v1.types_pb2 import EXCHANGE_KIND_VISIT, Date
 from services.app.bootstrap import EmbeddedServer
 from tests.browser.conftest import Dashboard
-from tests.services.facts import exchange, registration
+from tests.services.facts import alias, exchange, registration
 
 PROGRAMME: Final = "paired"
+FLAWED: Final = "flawed"
 MARKUP: Final = '<img src=x onerror="alert(1)">'
 START: Final = Date(year=2026, month=1, day=1)
 
@@ -86,3 +87,57 @@ class TestPairings:
     ) -> None:
         page = dashboard.open("?view=pairings")
         expect(page.get_by_text("mutua import pairings FILE")).to_be_visible()
+
+
+@pytest.fixture(scope="module")
+def flawed(server: EmbeddedServer) -> Iterator[Client]:
+    """A programme with facts that can never apply, unknown names and unknown minutes."""
+    with Client(server.address, programme=FLAWED) as client:
+        events = [
+            registration("elm-3", name="Elmwood Trust"),
+            registration(MARKUP),
+            alias(MARKUP, "elm-3"),
+            exchange("elm-3", MARKUP, minutes=30),
+            exchange("elm-3", MARKUP),
+            exchange("Elmwod Trust", "elm-3", kind=EXCHANGE_KIND_VISIT),
+            exchange("elm-3", MARKUP.upper()),
+        ]
+        client.get_status(min_position=client.record(events))
+        yield client
+
+
+class TestQuality:
+    def test_counts_equal_the_answers(self, dashboard: Dashboard, flawed: Client) -> None:
+        page = dashboard.open(f"?view=quality&programme={FLAWED}")
+        status = flawed.get_status()
+        coverage = flawed.list_balances(lens="burden").coverage
+        expect(page.locator("#total-quarantine")).to_have_text(str(status.quarantine_count))
+        expect(page.locator("#total-waiting")).to_have_text(str(status.waiting_count))
+        unregistered = [each for each in flawed.list_organizations() if not each.registered]
+        expect(page.locator("#total-names")).to_have_text(str(len(unregistered)))
+        expect(page.locator("#total-minutes")).to_have_text(
+            f"{coverage.unknown_minutes_count} of {coverage.exchange_count}"
+        )
+
+    def test_remedies_are_text(self, dashboard: Dashboard, flawed: Client) -> None:
+        page = dashboard.open(f"?view=quality&programme={FLAWED}")
+        [record] = flawed.list_quarantine()
+        card = dashboard.card("Facts that can never apply")
+        expect(card).to_contain_text(record.remedy)
+        expect(card).to_contain_text(record.detail)
+        expect(card).to_contain_text(f"mutua --programme {FLAWED} quarantine show {record.offset}")
+        names = dashboard.card("Named, but not registered")
+        expect(names).to_contain_text("Did you mean Elmwood Trust (elm-3)?")
+        expect(names).to_contain_text("organization alias 'Elmwod Trust' elm-3")
+        expect(names).to_contain_text(f"Spelled like {MARKUP}")
+        assert page.locator("#content img").count() == 0
+
+    def test_kind_is_restored_from_the_address(self, dashboard: Dashboard, flawed: Client) -> None:
+        page = dashboard.open(f"?view=quality&programme={FLAWED}&lens=attention")
+        page.get_by_role("link", name="Visit: 1 of 1").press("Enter")
+        page.wait_for_url(lambda url: "kind=visit" in url)
+        page.reload()
+        expect(page.locator("#total-minutes")).to_have_text("1 of 1")
+        card = dashboard.card("Without minutes, by who gave")
+        expect(card).to_contain_text("without the minutes that receivers spent")
+        expect(card.get_by_role("link", name="Elmwod Trust: 1 of 1")).to_be_visible()
