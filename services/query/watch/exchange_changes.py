@@ -24,7 +24,7 @@ _IN_CHANGE_ORDER: Final = (("from_offset", False),)
 class ListPlace(NamedTuple):
     """How much of a list's changes a subscriber has: those before the record at `next_offset`.
 
-    `last_number` is the last exchange it was sent of those that an alias at this record adds.
+    `last_number` is the last exchange it was sent of the ones that an alias at this record adds.
     """
 
     next_offset: int
