@@ -23,6 +23,7 @@ from services.query.dashboard.organization import (
     make_organization,
     read_rows,
 )
+from services.query.dashboard.view import ViewContent
 
 ORGANIZATIONS = ListOrganizationsResponse(
     organizations=[
@@ -38,6 +39,10 @@ ORGANIZATIONS = ListOrganizationsResponse(
 
 
 def make(next_page_token: str = "", rows: str = "") -> Any:
+    return make_content(next_page_token, rows).data
+
+
+def make_content(next_page_token: str = "", rows: str = "") -> ViewContent:
     reaches = [
         OrganizationReach(organization_id="b", only_source_id="a"),
         OrganizationReach(organization_id="a", only_source_id="c"),
@@ -60,7 +65,7 @@ def make(next_page_token: str = "", rows: str = "") -> Any:
             GetBalanceResponse(balance=Balance(exchange_count=1, joint_count=1)),
         ],
     )
-    return make_organization(answers, {"organization": "a", "rows": rows}).data
+    return make_organization(answers, {"organization": "a", "rows": rows})
 
 
 class TestOrganization:
@@ -75,6 +80,11 @@ class TestOrganization:
         data = make()
         assert [each["id"] for each in data["dependants"]] == ["b"]
         assert data["only_source"] == {"id": "c", "label": "c"}
+
+    def test_question_names_the_organization(self) -> None:
+        assert make_content().question == (
+            "What did \u2068Ash\u2069 give and receive, with whom and on what"
+        )
 
     def test_profile_has_what_is_known(self) -> None:
         assert [(each["label"], each["value"]) for each in make()["profile"]] == [

@@ -24,6 +24,11 @@ def shorten(text: str, limit: int = MAX_LABEL_CHARACTERS) -> str:
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
+def isolate(label: str) -> str:
+    """The label for a sentence, whose direction it leaves alone whatever letters it has."""
+    return f"\u2068{label}\u2069"
+
+
 class Directory:
     """Labels of organizations: their names, or their ids where they have none."""
 

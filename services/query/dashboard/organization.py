@@ -15,7 +15,7 @@ from services.ledger.errors import ImpossibleQuestionError
 from services.ledger.wording import NEITHER_IS_BETTER
 from services.query.dashboard.asker import Asker
 from services.query.dashboard.balances import read_optional
-from services.query.dashboard.directory import Directory, Party, shorten
+from services.query.dashboard.directory import Directory, Party, isolate, shorten
 from services.query.dashboard.evidence import EvidenceExchange, make_exchange
 from services.query.dashboard.view import Choices, View, ViewContent
 from services.query.dashboard.wording import describe_day
@@ -155,7 +155,9 @@ def make_organization(answers: OrganizationAnswers, choices: Choices) -> ViewCon
         "only_source": directory.party(sources[own_id]) if own_id in sources else None,
         "note": NEITHER_IS_BETTER,
     }
-    return ViewContent(data, answers.balance)
+    own = isolate(directory.label(own_id))
+    subject = f"What did {own} give and receive, with whom and on what"
+    return ViewContent(data, answers.balance, subject)
 
 
 def _make_nothing() -> OrganizationData:
@@ -241,6 +243,6 @@ ORGANIZATION = View(
     title="Organization",
     ask=ask_organization,
     make=make_organization,
-    question="What did this organization give and receive, with whom and on what",
+    question="What did one organization give and receive, with whom and on what",
     choices=("organization", "rows"),
 )

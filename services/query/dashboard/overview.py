@@ -132,17 +132,17 @@ def _make_totals(answers: OverviewAnswers) -> list[Total]:
     structure = whole.structure.structures[0]
     active = sum(each.exchange_count > 0 for each in answers.balances.balances)
     return [
-        _total("exchanges", "Exchanges", coverage.exchange_count, "exchanges"),
-        _total("time", "Time given", _sum(whole.minutes), "minutes"),
-        _total(
+        make_total("exchanges", "Exchanges", coverage.exchange_count, "exchanges"),
+        make_total("time", "Time given", _sum(whole.minutes), "minutes"),
+        make_total(
             "active",
             "Organizations active",
             active,
             "organizations",
             len(answers.balances.balances),
         ),
-        _total("ties", "Ties, from giver to receiver", structure.tie_count, "ties"),
-        _total(
+        make_total("ties", "Ties, from giver to receiver", structure.tie_count, "ties"),
+        make_total(
             "recorded",
             "Have recorded",
             coverage.recorded_count,
@@ -152,7 +152,8 @@ def _make_totals(answers: OverviewAnswers) -> list[Total]:
     ]
 
 
-def _total(name: str, label: str, value: float, unit: str, of: float | None = None) -> Total:
+def make_total(name: str, label: str, value: float, unit: str, of: float | None = None) -> Total:
+    """A figure with what it is a part of, if it is."""
     return {"name": name, "label": label, "value": value, "of": of, "unit": unit}
 
 

@@ -106,7 +106,7 @@ def _render(view: View, answers: Any, choices: Choices) -> Compressed:
     document = _dump(
         {
             "view": view.name,
-            "question": describe_question(view.question, basis.question),
+            "question": describe_question(content.question or view.question, basis.question),
             "coverage": describe_recording(basis.coverage),
             "notes": describe_amounts(basis.coverage),
             "warnings": describe_warnings(basis),

@@ -14,10 +14,14 @@ Choices: TypeAlias = Mapping[str, str]
 
 
 class ViewContent(NamedTuple):
-    """What a view shows, and the response whose question, coverage and warnings it states."""
+    """What a view shows, and the response whose question, coverage and warnings it states.
+
+    `question` is what it answers if that depends on its choices, else empty.
+    """
 
     data: Mapping[str, Any]
     basis: Any
+    question: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

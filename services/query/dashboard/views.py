@@ -15,6 +15,7 @@ from services.query.dashboard.pairings import PAIRINGS
 from services.query.dashboard.pairs import PAIRS
 from services.query.dashboard.programme import PROGRAMME
 from services.query.dashboard.quality import QUALITY
+from services.query.dashboard.reach import REACH
 from services.query.dashboard.recording import RECORDING
 from services.query.dashboard.trend import TREND
 from services.query.dashboard.view import View
@@ -32,6 +33,7 @@ _VIEWS: Final = (
     MUTUALITY,
     PAIRINGS,
     ORGANIZATION,
+    REACH,
     RECORDING,
     QUALITY,
 )

@@ -3,6 +3,7 @@
 
 import { formatAmount, makeTicks } from "./format.js";
 import { cut, measure } from "./text.js";
+import { pressInListbox } from "./listbox.js";
 import { s } from "./dom.js";
 
 const ROW = 22;
@@ -45,7 +46,7 @@ export function drawBars({ rows, width, isMinutes, selected, onselect, label = "
   const focused = Math.max(0, rows.findIndex((each) => each.id === selected));
   return s("svg", {
     width, height, role: "listbox", "aria-label": label,
-    onkeydown: /** @type {EventListener} */ ((/** @type {KeyboardEvent} */ event) => press(event)),
+    onkeydown: /** @type {EventListener} */ ((/** @type {KeyboardEvent} */ event) => pressInListbox(event, (index) => onselect(rows[index].id))),
   },
     s("text", { class: "axis-label", x: axis - 8, y: 14, "text-anchor": "end" }, "Received"),
     s("text", { class: "axis-label", x: axis + 8, y: 14 }, "Gave"),
@@ -74,21 +75,6 @@ export function drawBars({ rows, width, isMinutes, selected, onselect, label = "
       s("text", { class: "bar-value", x: axis - received - 5, y: y + 11, "text-anchor": "end" }, formatAmount(each.received, isMinutes)),
       s("text", { class: "bar-value", x: axis + given + 5, y: y + 11 }, formatAmount(each.given, isMinutes)),
       s("line", { class: "axis", x1: axis, x2: axis, y1: isNarrow ? y - 2 : top, y2: isNarrow ? y + BAR + 2 : top + row }));
-  }
-
-  /** @param {KeyboardEvent} event */
-  function press(event) {
-    const options = [.../** @type {Element} */ (event.currentTarget).querySelectorAll("[role=option]")];
-    const at = options.indexOf(/** @type {Element} */ (document.activeElement));
-    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: options.length - 1 }[event.key];
-    if (event.key === "Enter" || event.key === " ") {
-      event.preventDefault();
-      if (at >= 0) onselect(rows[at].id);
-    } else if (to !== undefined && options[to]) {
-      event.preventDefault();
-      options.forEach((option, index) => option.setAttribute("tabindex", index === to ? "0" : "-1"));
-      /** @type {SVGElement} */ (options[to]).focus();
-    }
   }
 }
 

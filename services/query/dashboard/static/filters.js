@@ -16,6 +16,9 @@ const LENSES = [
   { word: "benefit", label: "Minutes saved" },
 ];
 const NARROWING = ["kind", "formality", "topic"];
+/** What "Clear filters" forgets: filters, what is selected among them, and how much of a list is shown.
+ * What is chosen in a card, such as an order, stays. */
+const CLEARED = ["from", "to", ...NARROWING, "organization", "giver", "receiver", "about", "rows"];
 
 /**
  * @param {Element} host
@@ -47,7 +50,7 @@ export function drawFilters(host, page, programme) {
         }) : null,
         count ? h("button", {
           type: "button", class: "quiet", "data-key": "clear-all",
-          onclick: () => page.go({ from: null, to: null, kind: null, formality: null, topic: null, organization: null, giver: null, receiver: null }),
+          onclick: () => page.go(Object.fromEntries(CLEARED.map((key) => [key, null]))),
         }, "Clear filters") : null)));
 }
 

@@ -8,6 +8,8 @@
  */
 
 export const FILTERS = ["programme", "lens", "from", "to", "kind", "formality", "topic"];
+/** Parameters that go along to another view. What one view alone has, such as an order, stays behind. */
+const SHARED = [...FILTERS, "organization", "giver", "receiver"];
 const MONTH = /^\d{4}-\d\d$/;
 
 /** @returns {State} */
@@ -20,15 +22,17 @@ export function readState() {
 }
 
 /**
- * The address of a state, with these parameters changed; null removes one.
+ * The address of a state, with these parameters changed; null removes one. Another view gets the
+ * filters and the selection.
  * @param {State} state
  * @param {Record<string, string | string[] | null>} changes
  */
 export function addressOf(state, changes = {}) {
-  /** @type {Record<string, string | string[] | null>} */
-  const values = { ...state.values, ...changes };
-  const parameters = new URLSearchParams();
   const view = "view" in changes ? changes.view : state.view;
+  const kept = Object.entries(state.values).filter(([key]) => view === state.view || SHARED.includes(key));
+  /** @type {Record<string, string | string[] | null>} */
+  const values = { ...Object.fromEntries(kept), ...changes };
+  const parameters = new URLSearchParams();
   if (view) parameters.set("view", String(view));
   for (const key of Object.keys(values).sort()) {
     if (key === "view") continue;

@@ -4,6 +4,7 @@
 import { card } from "../card.js";
 import { drawColumns } from "../columns.js";
 import { drawMutual } from "../mutual.js";
+import { drawTotals } from "../totals.js";
 import { formatCount, formatMinutes } from "../format.js";
 import { h, name, replace } from "../dom.js";
 import { nextMonth } from "../state.js";
@@ -85,14 +86,6 @@ export function mount(host, page) {
   }
 
   return { update };
-}
-
-/** @param {any[]} totals */
-function drawTotals(totals) {
-  return h("dl", { class: "card totals" }, ...totals.map((total) => h("div", {},
-    h("dt", {}, total.label), h("dd", { id: `total-${total.name}` },
-      total.unit === "minutes" ? formatMinutes(total.value) : formatCount(total.value),
-      total.of === null ? null : h("span", {}, ` of ${formatCount(total.of)}`)))));
 }
 
 /** @param {import("../answers.js").Answer} overview */

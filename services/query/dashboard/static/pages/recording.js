@@ -37,35 +37,43 @@ export function mount(host, page) {
     if (!answers.programme) return;
     if (!isDrawn) {
       isDrawn = true;
-      drawForm();
+      [giver, receiver] = [findParty("log_giver"), findParty("log_receiver")];
       replace(host, h("div", { class: "grid recording" },
         h("section", { class: "card", "aria-labelledby": "card-form" },
           h("h2", { id: "card-form" }, "Log an exchange"),
           h("p", { class: "note" }, "Who gave, who received, what it was and how long it took the giver."),
           formPlace, outcome), latestPlace));
+      drawForm(page.state.values.log_topic?.[0]);
     }
     drawLatest();
   }
 
-  function drawForm() {
+  /** @param {string} parameter of a link to the form @returns {Party | null} */
+  function findParty(parameter) {
+    const [id] = page.state.values[parameter] ?? [];
+    return answers.programme.data.organizations.find((/** @type {Party} */ party) => party.id === id) ?? null;
+  }
+
+  /** @param {string} [topic] chosen at first */
+  function drawForm(topic) {
     const { recording, programme } = answers;
     const kinds = programme.data.kinds;
     const usual = kinds.filter((/** @type {{word: string}} */ kind) => USUAL_KINDS.includes(kind.word));
     const form = /** @type {HTMLFormElement} */ (h("form", { class: "log", onsubmit: submit },
       h("div", { class: "row" },
         combobox({
-          id: "giver", label: "Who gave", placeholder: "Name", takesNew: true, selected: null,
+          id: "giver", label: "Who gave", placeholder: "Name", takesNew: true, selected: giver,
           parties: () => sortByRecency(0, null), onselect: (party) => { giver = party; },
         }),
         combobox({
-          id: "receiver", label: "Who received", placeholder: "Name", takesNew: true, selected: null,
+          id: "receiver", label: "Who received", placeholder: "Name", takesNew: true, selected: receiver,
           parties: () => sortByRecency(1, giver), onselect: (party) => { receiver = party; },
         })),
       choices("Kind", "kind", usual.map((/** @type {{word: string, label: string}} */ kind) => [kind.word, kind.label]), "call"),
       picks([
         ["more", "Another kind", kinds.filter((/** @type {{word: string}} */ kind) => !USUAL_KINDS.includes(kind.word))],
         ["topic", "Topic, if any", programme.data.topics],
-      ]),
+      ], topic),
       choices("Effort of the giver", "minutes", [
         ...recording.data.effort_minutes.map((/** @type {number} */ minutes) => [String(minutes), formatMinutes(minutes)]),
         ["", "Not known"]], "30"),
@@ -76,7 +84,8 @@ export function mount(host, page) {
           h("input", { id: "note", name: "note", type: "text", maxlength: 4000, autocomplete: "off", dir: "auto" }))),
       h("button", { type: "submit", class: "primary" }, "Record")));
     replace(formPlace, form);
-    form.querySelector("input")?.focus();
+    const fields = /** @type {HTMLInputElement[]} */ ([...form.querySelectorAll("input[role=combobox]")]);
+    (fields.find((field) => !field.value) ?? fields[0]).focus();
   }
 
   /**
@@ -186,11 +195,12 @@ function choices(legend, field, words, chosen) {
 }
 
 /**
- * Lists with nothing chosen at first.
+ * Lists with nothing chosen at first, or one word.
  * @param {[string, string, {word: string, label: string}[]][]} lists field, label and words
+ * @param {string} [chosen]
  */
-function picks(lists) {
+function picks(lists, chosen) {
   return h("div", { class: "row" }, ...lists.filter(([, , words]) => words.length).map(([field, label, words]) => h("div", { class: "field-block" },
     h("label", { for: field }, label),
-    h("select", { id: field, name: field }, h("option", { value: "" }, "–"), ...words.map(({ word, label: text }) => h("option", { value: word }, text))))));
+    h("select", { id: field, name: field }, h("option", { value: "" }, "–"), ...words.map(({ word, label: text }) => h("option", { value: word, selected: word === chosen }, text))))));
 }
