@@ -34,14 +34,17 @@ def weigh_evidence(larger_days: Ints, days: Ints) -> PairEvidence:
     evidence = PairEvidence(absent, absent.copy(), absent.copy(), absent.copy())
     family = np.flatnonzero(days >= MIN_DAYS)
     k, n = larger_days[family], days[family]
+    span = int(n.max(initial=0)) + 1
+    # Most pairs share their counts with others, and the functions take long.
+    counts, place = np.unique(k * span + n, return_inverse=True)
+    k, n = np.divmod(counts, span)
     p_values = np.minimum(1.0, 2 * bdtrc(k - 1, n, 0.5))
     p_values[k == 0] = 1.0
-    evidence.p_value[family] = p_values
-    evidence.q_value[family] = adjust_p_values(p_values)
-    evidence.interval_low[family] = np.where(k == 0, 0, betaincinv(k + 0.5, n - k + 0.5, _TAIL))
-    evidence.interval_high[family] = np.where(
-        k == n, 1, betaincinv(k + 0.5, n - k + 0.5, 1 - _TAIL)
-    )
+    low, high = (betaincinv(k + 0.5, n - k + 0.5, tail) for tail in (_TAIL, 1 - _TAIL))
+    evidence.p_value[family] = p_values[place]
+    evidence.q_value[family] = adjust_p_values(p_values[place])
+    evidence.interval_low[family] = np.where(k == 0, 0, low)[place]
+    evidence.interval_high[family] = np.where(k == n, 1, high)[place]
     return evidence
 
 
