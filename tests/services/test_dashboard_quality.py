@@ -90,9 +90,13 @@ class TestUnregisteredNames:
         assert suggestion["command"] == "mutua organization alias 'Elmwod Trust' elm-3"
         assert name["command"] == "mutua organization add 'Elmwod Trust'"
 
-    def test_other_case_is_the_same_spelling(self) -> None:
-        [name] = make(*named("ELM-3"))["names"]
-        assert [each["is_same"] for each in name["suggestions"]] == [True]
+    def test_other_case_is_the_same_spelling_and_near_misses_are_left_out(self) -> None:
+        roster = tuple(
+            Organization(organization_id=each, name=name, registered=True)
+            for each, name in (("elm-3", "Elmwood Trust"), ("elm-4", "Elmwood Trusts"))
+        )
+        [name] = make(*named("ELMWOOD TRUST"), roster=roster)["names"]
+        assert [(each["id"], each["is_same"]) for each in name["suggestions"]] == [("elm-3", True)]
 
     def test_names_with_suggestions_come_first_then_frequent_ones(self) -> None:
         names = make(*named("rare", "oft", "Elmwood Trst"))["names"]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, Final, NamedTuple, TypedDict
@@ -16,8 +16,13 @@ from mutua.v1.event_pb2 import (
     PAIRING_CHOICE_THEMSELVES,
     ExchangeContent,
 )
-from mutua.v1.query_service_pb2 import Exchange, Pair, Pairing, Question, Revision
-from mutua.v1.types_pb2 import OCCUR_PRECISION_MONTH, OCCUR_PRECISION_QUARTER, ExchangeKind
+from mutua.v1.query_service_pb2 import Pair, Pairing, Question, Revision
+from mutua.v1.types_pb2 import (
+    OCCUR_PRECISION_MONTH,
+    OCCUR_PRECISION_QUARTER,
+    ExchangeKind,
+    OccurPrecision,
+)
 from services.ledger.richness import KINDS_BY_RUNG, RUNG_BY_KIND
 from services.query.dashboard.asker import Asker
 from services.query.dashboard.commands import make_command
@@ -35,6 +40,8 @@ _CHOSEN_BY: Final = {
     PAIRING_CHOICE_THEMSELVES: "chosen by themselves",
     PAIRING_CHOICE_CENTRE: "chosen by the centre",
 }
+_MONTHS: Final = {OCCUR_PRECISION_MONTH: 1, OCCUR_PRECISION_QUARTER: 3}
+"""The months in which an exchange with a coarse time may have happened."""
 _KINDS: Final = words_by_number(ExchangeKind.items())
 
 
@@ -233,13 +240,15 @@ class PairingContact:
     joint_count: int = 0
     kinds: Counter[int] = field(default_factory=Counter)
 
-    def add(self, revision: Revision, last_day: date, *, in_window: bool) -> None:
-        day = min(_find_last_day(revision), max(last_day, revision.occur_time.ToDatetime().date()))
-        is_exact = revision.occur_precision not in (OCCUR_PRECISION_MONTH, OCCUR_PRECISION_QUARTER)
-        if self.last_day is None or (day, is_exact) > (self.last_day, self.is_exact):
-            self.last_day, self.is_exact = day, is_exact
+    def add(self, revision: Revision, first_day: date, last_day: date) -> None:
+        """Adds an exchange; the window is from `first_day` to `last_day`."""
+        start = revision.occur_time.ToDatetime().date()
+        end = min(_find_last_day(start, revision.occur_precision), max(last_day, start))
+        is_exact = revision.occur_precision not in _MONTHS
+        if self.last_day is None or (end, is_exact) > (self.last_day, self.is_exact):
+            self.last_day, self.is_exact = end, is_exact
             self.last_words = describe_occurrence(revision.occur_time, revision.occur_precision)
-        if in_window:
+        if start >= first_day:
             self.joint_count += bool(revision.content.party_ids)
             self.kinds[revision.content.kind] += 1
 
@@ -264,7 +273,12 @@ def find_contacts(
     pairings: Iterable[Pairing], answers: PairingsAnswers, last_day: date
 ) -> Mapping[tuple[str, str], PairingContact]:
     """The contact of each two organizations that are or were paired, up to a day."""
-    contacts = {(each.a, each.b): PairingContact() for each in pairings}
+    contacts: dict[tuple[str, str], PairingContact] = {}
+    partners: dict[str, set[str]] = defaultdict(set)
+    for each in pairings:
+        contacts[each.a, each.b] = PairingContact()
+        partners[each.a].add(each.b)
+        partners[each.b].add(each.a)
     owners = {
         alias: each.organization_id
         for each in answers.organizations.organizations
@@ -273,37 +287,33 @@ def find_contacts(
     question = answers.pairs.question
     first = to_day(question.from_date) if question.HasField("from_date") else date.min
     for exchange in answers.exchanges.exchanges:
-        revision = _read_current(exchange)
-        in_window = revision.occur_time.ToDatetime().date() >= first
-        for key in _list_pairs(revision.content, owners):
-            if (contact := contacts.get(key)) is not None:
-                contact.add(revision, last_day, in_window=in_window)
+        revision = exchange.revisions[-1]
+        for key in _list_pairs(revision.content, partners, owners):
+            contacts[key].add(revision, first, last_day)
     return contacts
 
 
-def _read_current(exchange: Exchange) -> Revision:
-    return exchange.revisions[-1]
+def _list_pairs(
+    content: ExchangeContent, partners: Mapping[str, set[str]], owners: Mapping[str, str]
+) -> set[tuple[str, str]]:
+    """The pairings between whose organizations an exchange is; none if it is internal."""
+    givers = {owners.get(each, each) for each in content.giver_ids or content.party_ids}
+    receivers = {owners.get(each, each) for each in content.receiver_ids or content.party_ids}
+    if not content.party_ids and givers & receivers:
+        return set()
+    return {
+        (min(one, other), max(one, other))
+        for one in givers & partners.keys()
+        for other in receivers & partners[one]
+    }
 
 
-def _list_pairs(content: ExchangeContent, owners: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Each two organizations between which an exchange is; none if it is internal."""
-    givers, receivers, parties = (
-        {owners.get(each, each) for each in ids}
-        for ids in (content.giver_ids, content.receiver_ids, content.party_ids)
-    )
-    if givers & receivers:
-        return
-    ends = {(min(a, b), max(a, b)) for a in givers for b in receivers}
-    yield from ends or {(a, b) for a in parties for b in parties if a < b}
-
-
-def _find_last_day(revision: Revision) -> date:
-    """The last day on which it may have happened."""
-    end = day = revision.occur_time.ToDatetime().date()
-    months = {OCCUR_PRECISION_MONTH: 1, OCCUR_PRECISION_QUARTER: 3}.get(revision.occur_precision, 0)
-    for _ in range(months):
+def _find_last_day(start: date, precision: OccurPrecision.ValueType) -> date:
+    """The last day on which an exchange may have happened whose period begins on a day."""
+    end = start
+    for _ in range(_MONTHS.get(precision, 0)):
         end = next_month(end)
-    return end - timedelta(1) if months else day
+    return end - timedelta(1) if precision in _MONTHS else start
 
 
 PAIRINGS = View(

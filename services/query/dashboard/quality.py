@@ -306,12 +306,13 @@ def suggest_names(
 def _suggest(
     name: str, roster: OrganizationDirectory, programme_id: str
 ) -> Iterator[SuggestedName]:
+    """The organizations that are spelled like a name; near misses if there is none."""
     same = sorted(roster.find_all_registered(name))
-    for organization_id in dict.fromkeys([*same, *roster.find_near_misses(name)]):
+    for organization_id in same or roster.find_near_misses(name):
         yield {
             "id": organization_id,
             "label": shorten(roster.label(organization_id)),
-            "is_same": organization_id in same,
+            "is_same": bool(same),
             "command": make_command(
                 programme_id, "organization", "alias", values=[name, organization_id]
             ),
