@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import astuple
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -245,11 +246,19 @@ def _translate_busy() -> Iterator[None]:
 
 
 def _create_tables(connection: sqlite3.Connection) -> None:
-    dialect = sqlite.dialect()
+    for statement in _make_schema():
+        connection.execute(statement)
+
+
+@cache
+def _make_schema() -> list[str]:
+    """The statements that create the tables and indexes that are missing."""
+    parts: list[CreateTable | CreateIndex] = []
     for table in ReadModelRow.metadata.sorted_tables:
-        connection.execute(str(CreateTable(table, if_not_exists=True).compile(dialect=dialect)))
-        for index in table.indexes:
-            connection.execute(str(CreateIndex(index, if_not_exists=True).compile(dialect=dialect)))
+        parts.append(CreateTable(table, if_not_exists=True))
+        parts += [CreateIndex(index, if_not_exists=True) for index in table.indexes]
+    dialect = sqlite.dialect()
+    return [str(part.compile(dialect=dialect)) for part in parts]
 
 
 def _make_engine(path: Path) -> Engine:
