@@ -28,6 +28,8 @@ class CommandResult:
 
 
 VARIABLES = ("DATA", "SERVER", "PROGRAMME", "RECORDED_BY", "LISTEN")
+DATA = "mutua-data"
+"""The data directory of commands without --data."""
 RunCommand = Callable[..., CommandResult]
 TypeAnswers = Callable[..., None]
 
@@ -49,6 +51,26 @@ def run(
         return CommandResult(exit_info.value.code, output.out, output.err)
 
     return run
+
+
+def recorded_once(record: Callable[[RunCommand], object]) -> object:
+    """Makes a fixture of a function that records: `mutua` in a directory with what it recorded.
+
+    The function runs for the first test; each later one gets a copy of the data directory.
+    """
+    recorded: list[Path] = []
+
+    @pytest.fixture(name=record.__name__)
+    def run_with_recorded(run: RunCommand, tmp_path_factory: pytest.TempPathFactory) -> RunCommand:
+        if recorded:
+            shutil.copytree(recorded[0], DATA)
+        else:
+            record(run)
+            recorded.append(tmp_path_factory.mktemp(record.__name__) / DATA)
+            shutil.copytree(DATA, recorded[0])
+        return run
+
+    return run_with_recorded
 
 
 @pytest.fixture(scope="session")

@@ -4,15 +4,14 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import RunCommand, TypeAnswers
+from tests.cli.conftest import RunCommand, TypeAnswers, recorded_once
 
 
-@pytest.fixture
-def roster(run: RunCommand) -> RunCommand:
+@recorded_once
+def roster(run: RunCommand) -> None:
     """Two registered organizations, one with an alias."""
     run("organization", "add", "ash-1", "--name", "Ashcombe Hospital", "--alias", "Ashcombe")
     run("organization", "add", "oak-2", "--name", "Oakdale Trust")
-    return run
 
 
 def organizations(run: RunCommand) -> dict[str, dict[str, Any]]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import RunCommand
+from tests.cli.conftest import RunCommand, recorded_once
 
 REPORTS = (
     "reported_by,giver,receiver\n"
@@ -12,13 +12,12 @@ REPORTS = (
 )
 
 
-@pytest.fixture
-def double_reports(run: RunCommand, tmp_path: Path) -> RunCommand:
+@recorded_once
+def double_reports(run: RunCommand) -> None:
     """Two exchanges that both sides reported, and one that one side reported."""
-    (tmp_path / "reports.csv").write_text(REPORTS)
+    Path("reports.csv").write_text(REPORTS)
     words = ("--set", "kind=message", "--set", "occur_time=2026-01-01")
     assert run("import", "exchanges", "reports.csv", *words).code == 0
-    return run
 
 
 @pytest.mark.parametrize("command", ["balances", "pairs", "network", "concentration", "exchanges"])

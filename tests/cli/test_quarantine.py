@@ -17,7 +17,7 @@ from mutua.ids import resubmission_id
 from mutua.v1.event_pb2 import Event
 from mutua.v1.query_service_pb2 import QuarantinedRecord
 from services.app.bootstrap import serve_embedded
-from tests.cli.conftest import RunCommand
+from tests.cli.conftest import DATA, RunCommand, recorded_once
 from tests.services import facts
 
 STALE, REUSED, REFUSED = 2, 3, 5
@@ -27,28 +27,34 @@ STALE, REUSED, REFUSED = 2, 3, 5
 @contextmanager
 def open_client() -> Iterator[Client]:
     with (
-        serve_embedded(Path("mutua-data"), purpose="a test", write=True) as running,
+        serve_embedded(Path(DATA), purpose="a test", write=True) as running,
         Client(running.address, organization="A") as client,
     ):
         yield client
 
 
-@pytest.fixture(autouse=True)
-def corrected_exchange(run: RunCommand) -> Event:
+CORRECTED = facts.exchange(minutes=30)
+CORRECTED.source.batch = "calls"
+
+
+@recorded_once
+def quarantined(run: RunCommand) -> None:
     """A corrected exchange, recorded with a fact for every reason of quarantine but unreadable."""
-    first = facts.exchange(minutes=30)
-    first.source.batch = "calls"
     events = [
-        first,
-        facts.correction(first, first.event_id),
-        facts.correction(first, first.event_id, receiver="D"),
-        facts.exchange("X", "Y", event_id=first.event_id),
+        CORRECTED,
+        facts.correction(CORRECTED, CORRECTED.event_id),
+        facts.correction(CORRECTED, CORRECTED.event_id, receiver="D"),
+        facts.exchange("X", "Y", event_id=CORRECTED.event_id),
         facts.registration("A", name="Alder"),
         facts.alias("A", "Z"),
     ]
     with open_client() as client:
         client.get_status(min_position=client.record(events))
-    return first
+
+
+@pytest.fixture(autouse=True)
+def corrected_exchange(quarantined: RunCommand) -> Event:
+    return CORRECTED
 
 
 def list_quarantine() -> list[QuarantinedRecord]:

@@ -7,17 +7,21 @@ import pytest
 
 from services.adapters.sqlite.log import SqliteLog
 from services.cli import rebuild
-from tests.cli.conftest import RunCommand
+from tests.cli.conftest import DATA, RunCommand, recorded_once
 from tests.projector.newer_facts import newer_fact
 
 
-@pytest.fixture
-def data(run: RunCommand, tmp_path: Path) -> Path:
-    """Two exchanges in mutua-data."""
+@recorded_once
+def two_exchanges(run: RunCommand) -> None:
     for giver in "ab":
         words = ("--from", giver, "--to", "c", "--kind", "call")
         assert run("log", *words).code == 0
-    return tmp_path / "mutua-data"
+
+
+@pytest.fixture
+def data(two_exchanges: RunCommand, tmp_path: Path) -> Path:
+    """Two exchanges in mutua-data."""
+    return tmp_path / DATA
 
 
 def test_output_names_models_that_are_kept(run: RunCommand, data: Path) -> None:

@@ -5,16 +5,15 @@ import pytest
 from mutua.v1.query_service_pb2 import Coverage, Question
 from mutua.v1.types_pb2 import Date
 from services.cli.messages import straddling_line
-from tests.cli.conftest import RunCommand
+from tests.cli.conftest import RunCommand, recorded_once
 
 KNOWN = "known only to a month or quarter that lies partly outside the window"
 
 
-@pytest.fixture
-def straddling_exchanges(run: RunCommand) -> RunCommand:
+@recorded_once
+def straddling_exchanges(run: RunCommand) -> None:
     for day in ("2026-03", "2026-Q1", "2026-03-20", "2026-04", "2026-Q2"):
         assert run("log", "--from", "A", "--to", "B", "--kind", "call", "--on", day).code == 0
-    return run
 
 
 @pytest.mark.parametrize(

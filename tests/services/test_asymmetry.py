@@ -12,7 +12,7 @@ import pytest
 from mutua import Client, MutuaError
 from mutua.v1 import analysis_service_pb2 as pb
 from mutua.v1.event_pb2 import Event
-from tests.cli.conftest import RunCommand
+from tests.cli.conftest import RunCommand, recorded_once
 from tests.cli.conftest import run as run
 from tests.ledger.folded_ledger import message_to_json
 from tests.services import facts
@@ -166,15 +166,16 @@ class TestRefusals:
             programme._query.call(lambda link: link.analysis.ListAsymmetry, request)
 
 
-class TestCommand:
-    @pytest.fixture
-    def recorded(self, run: RunCommand) -> None:
-        for day in range(1, 8):
-            words = ("--kind", "call", "--topic", "theatres", "--on", f"2026-03-{day:02}")
-            assert run("log", "--from", "alder", "--to", "birch", *words).code == 0
-        run("log", "--from", "birch", "--to", "cedar", "--kind", "call", "--on", "2026-03-01")
-        run("log", "--from", "cedar", "--to", "alder", "--kind", "call", "--on", "2026-03-01")
+@recorded_once
+def recorded(run: RunCommand) -> None:
+    for day in range(1, 8):
+        words = ("--kind", "call", "--topic", "theatres", "--on", f"2026-03-{day:02}")
+        assert run("log", "--from", "alder", "--to", "birch", *words).code == 0
+    run("log", "--from", "birch", "--to", "cedar", "--kind", "call", "--on", "2026-03-01")
+    run("log", "--from", "cedar", "--to", "alder", "--kind", "call", "--on", "2026-03-01")
 
+
+class TestCommand:
     @pytest.mark.usefixtures("recorded")
     def test_says_the_evidence_in_words(self, run: RunCommand) -> None:
         result = run("asymmetry")

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from mutua import Client, MutuaError
-from tests.cli.conftest import RunCommand
+from tests.cli.conftest import RunCommand, recorded_once
 from tests.cli.conftest import run as run
 from tests.services import facts
 from tests.services.facts import exchange
@@ -84,17 +84,17 @@ class TestLift:
         assert "did you mean core_system?" in violation.description
 
 
-class TestCommand:
-    @pytest.fixture
-    def recorded(self, run: RunCommand) -> RunCommand:
-        for number in range(6):
-            name = f"o{number}"
-            run("organization", "add", name, "--region", "NSW"[number % 3])
-        for number in range(6):
-            other = f"o{(number + 3) % 6}"
-            run("log", "--from", f"o{number}", "--to", other, "--kind", "call")
-        return run
+@recorded_once
+def recorded(run: RunCommand) -> None:
+    for number in range(6):
+        name = f"o{number}"
+        run("organization", "add", name, "--region", "NSW"[number % 3])
+    for number in range(6):
+        other = f"o{(number + 3) % 6}"
+        run("log", "--from", f"o{number}", "--to", other, "--kind", "call")
 
+
+class TestCommand:
     def test_says_the_answer_in_sentences(self, recorded: RunCommand) -> None:
         result = recorded("lift", "--by", "region")
         assert "with the same region exchange 5.0 times as much as their totals" in result.out

@@ -14,7 +14,7 @@ from mutua.v1.event_pb2 import (
     PairingFormed,
 )
 from mutua.v1.types_pb2 import Date
-from tests.cli.conftest import RunCommand
+from tests.cli.conftest import RunCommand, recorded_once
 from tests.cli.conftest import run as run
 from tests.services import facts
 from tests.services.facts import exchange
@@ -98,13 +98,13 @@ class TestLift:
         assert (row.group_count, list(row.reasons)) == (1, ["TOO_FEW_GROUPS"])
 
 
-class TestImport:
-    @pytest.fixture
-    def roster(self, run: RunCommand) -> RunCommand:
-        for identifier, name in (("a1", "Ash"), ("b1", "Birch"), ("c1", "Cedar")):
-            run("organization", "add", identifier, "--name", name)
-        return run
+@recorded_once
+def roster(run: RunCommand) -> None:
+    for identifier, name in (("a1", "Ash"), ("b1", "Birch"), ("c1", "Cedar")):
+        run("organization", "add", identifier, "--name", name)
 
+
+class TestImport:
     @pytest.fixture
     def file(self, tmp_path: Path) -> Path:
         path = tmp_path / "pairs.csv"

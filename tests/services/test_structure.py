@@ -14,7 +14,7 @@ from mutua.v1.event_pb2 import Event
 from mutua.v1.types_pb2 import OCCUR_PRECISION_MONTH, Date
 from services.ledger.errors import ImpossibleQuestionError
 from services.query.paging import require_one_page
-from tests.cli.conftest import RunCommand
+from tests.cli.conftest import RunCommand, recorded_once
 from tests.cli.conftest import run as run
 from tests.services import facts
 from tests.services.facts import exchange
@@ -152,12 +152,11 @@ class TestWhatIf:
         assert refuse(programme, "hub", allocation=allocation).reason == "QUESTION_IMPOSSIBLE"
 
 
-@pytest.fixture
-def shared(run: RunCommand) -> RunCommand:
+@recorded_once
+def shared(run: RunCommand) -> None:
     """The command after a few exchanges."""
     for giver, receiver, topic in (("Hub", "Ash", "x"), ("Hub", "Elm", "y"), ("Ash", "Oak", "y")):
         run("log", "--from", giver, "--to", receiver, "--kind", "call", "--topic", topic)
-    return run
 
 
 class TestCommands:
