@@ -14,7 +14,7 @@ from grpc import StatusCode
 from mutua import AsyncClient, Client, MutuaError, Recorded
 from mutua.v1.event_pb2 import Event
 from mutua.v1.query_service_pb2 import GetStatusResponse
-from tests.client.scripted_server import FakeClock, ScriptedServer, serve
+from tests.client.scripted_server import BlockingAsyncClient, FakeClock, ScriptedServer, serve
 from tests.cluster.chaos.proxy import LinkFault, ProxyNetwork
 from tests.ports import allocate_port
 from tests.waiting import PATIENCE_SECONDS
@@ -211,17 +211,27 @@ class TestConnect:
         ids = {request.events[0].event_id for request in server.requests}
         assert ids == {str(number) for number in range(8)}
 
-    def test_replaces_a_half_open_connection(
-        self, make_client: Any, server: ScriptedServer
-    ) -> None:
-        """A firewall between client and server dropped the connection, and neither end notices."""
-        with closing(ProxyNetwork()) as network:
-            proxy = network.add_proxy(allocate_port(), server.address)
-            with make_client(proxy.address, "gde") as client:
-                client.record([Event()])
-                proxy.fail(LinkFault.HALF_OPEN)
-                proxy.heal()
-                client.record([Event()])
-        first, second, *repeated = server.requests
-        assert first != second
-        assert {each == second for each in repeated} == {True}
+    def test_replaces_a_half_open_connection(self) -> None:
+        """A firewall between client and server dropped the connection, and neither end notices.
+
+        Both clients at once, because each waits until its keepalive gives up.
+        """
+        clients = [Client, BlockingAsyncClient]
+        with ThreadPoolExecutor() as threads:
+            for requests in threads.map(_record_through_firewall, clients):
+                first, second, *repeated = requests
+                assert first != second
+                assert {each == second for each in repeated} == {True}
+
+
+def _record_through_firewall(make_client: Any) -> list[Any]:
+    """The requests that a server got from a client whose connection a firewall dropped."""
+    server = ScriptedServer()
+    with serve(server), closing(ProxyNetwork()) as network:
+        proxy = network.add_proxy(allocate_port(), server.address)
+        with make_client(proxy.address, "gde") as client:
+            client.record([Event()])
+            proxy.fail(LinkFault.HALF_OPEN)
+            proxy.heal()
+            client.record([Event()])
+    return server.requests

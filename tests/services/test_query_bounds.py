@@ -151,21 +151,31 @@ class TestClientNetwork:
         assert [each.receiver_id for each in network.edges] == names[1:]
 
 
-class TestExchangeWithManyRevisions:
-    CORRECTIONS = 400
+MANY_REVISIONS = "many-revisions"
+CORRECTIONS = 400
 
-    @pytest.fixture
-    def event_ids(self, client: Client) -> list[str]:
-        """The event ids of the revisions, oldest first; the revisions have 6 MiB."""
-        recorded = annotated(exchange())
-        events = [recorded]
-        for number in range(self.CORRECTIONS):
-            correction = facts.correction(recorded, events[-1].event_id)
-            correction.exchange_corrected.exchange.giver_minutes = number
-            correction.exchange_corrected.exchange.note.plain = NOTE
-            events.append(correction)
+
+@pytest.fixture(scope="module")
+def event_ids(address: str) -> list[str]:
+    """The event ids of the revisions of one exchange, oldest first; the revisions have 6 MiB."""
+    recorded = annotated(exchange())
+    events = [recorded]
+    for number in range(CORRECTIONS):
+        correction = facts.correction(recorded, events[-1].event_id)
+        correction.exchange_corrected.exchange.giver_minutes = number
+        correction.exchange_corrected.exchange.note.plain = NOTE
+        events.append(correction)
+    with Client(address, programme=MANY_REVISIONS) as client:
         record_all(client, events)
-        return [each.event_id for each in events]
+    return [each.event_id for each in events]
+
+
+class TestExchangeWithManyRevisions:
+    @pytest.fixture
+    def client(self, address: str) -> Iterator[Client]:
+        """A client of the programme with that exchange."""
+        with Client(address, programme=MANY_REVISIONS) as client:
+            yield client
 
     def test_is_listed_with_latest_revisions(self, client: Client, event_ids: list[str]) -> None:
         [row] = client.list_exchanges()
@@ -174,7 +184,7 @@ class TestExchangeWithManyRevisions:
         assert 1 < len(listed_ids) < len(event_ids)
         assert listed_ids == event_ids[-len(listed_ids) :]
         assert row.earlier_revision_count == len(event_ids) - len(listed_ids)
-        assert row.revisions[-1].content.giver_minutes == self.CORRECTIONS - 1
+        assert row.revisions[-1].content.giver_minutes == CORRECTIONS - 1
 
     def test_returns_revisions_before_event(
         self, client: Client, channel: grpc.Channel, event_ids: list[str]
