@@ -65,6 +65,10 @@ class TestReach:
         givers = sorted(names[each] for each in {edge.giver_id for edge in network.edges})
         card = dashboard.card("results-viewing")
         expect(card).to_be_visible()
+        page.emulate_media(media="print")
+        printed = card.locator("section", has_text="Whom to ask").get_by_role("listitem")
+        expect(printed).to_have_count(len(givers))
+        page.emulate_media(media="screen")
         show = card.get_by_role("button", name=re.compile("^Show [0-9]+ more$"))
         while show.count():
             show.first.click()

@@ -106,20 +106,20 @@ export function mount(host, page) {
    * @param {(id: string) => Record<string, string>} [fill]
    */
   function drawNames(key, parties, fill) {
-    const shown = whole.has(key) ? parties : parties.slice(0, FEW);
-    return h("div", {}, h("ul", { class: "names noted" }, ...shown.map((each) => h("li", {},
+    const shown = whole.has(key) ? parties.length : FEW;
+    return h("div", {}, h("ul", { class: "names noted" }, ...parties.map((each, index) => h("li", { class: index < shown ? null : "on-paper" },
       h("a", { href: page.address({ view: "organization", organization: each.id }), "data-key": `${key}-${each.id}` }, name(each.label)),
       h("span", { class: "aside" }, name(each.note)),
       fill ? h("a", {
         class: "act", href: page.address({ view: "recording", ...fill(each.id) }), "aria-label": `Log an exchange with ${each.label}`,
       }, "Log") : null))),
-    shown.length < parties.length ? h("button", {
+    shown < parties.length ? h("button", {
       type: "button", class: "quiet", "data-key": `more-${key}`,
       onclick: () => {
         whole.add(key);
         update(last);
       },
-    }, `Show ${formatCount(parties.length - shown.length)} more`) : null);
+    }, `Show ${formatCount(parties.length - shown)} more`) : null);
   }
 
   /** @param {Answer} reach @param {string} key @param {string} title @param {NotedParty[]} parties @param {string} note */
