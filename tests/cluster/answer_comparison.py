@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from functools import cache
 from itertools import cycle, zip_longest
 from typing import Any, Final
 
 import grpc
 from google.protobuf import text_format
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
@@ -59,12 +61,35 @@ def read_status(error: Any) -> Status:
 
 def clear_fields(message: Message, names: Collection[str]) -> None:
     """Clears the fields of these names, also in nested messages."""
-    for field, value in message.ListFields():
-        if field.name in names:
-            message.ClearField(field.name)
-        elif field.message_type is not None:
-            for nested in value if field.is_repeated else (value,):
-                clear_fields(nested, names)
+    _clear_fields(message, frozenset(names))
+
+
+def _clear_fields(message: Message, names: frozenset[str]) -> None:
+    cleared, nested = _find_fields(message.DESCRIPTOR, names)
+    for name in cleared:
+        message.ClearField(name)
+    for name, is_repeated in nested:
+        if is_repeated:
+            for each in getattr(message, name):
+                _clear_fields(each, names)
+        elif message.HasField(name):
+            _clear_fields(getattr(message, name), names)
+
+
+@cache
+def _find_fields(
+    descriptor: Descriptor, names: frozenset[str]
+) -> tuple[Sequence[str], Sequence[tuple[str, bool]]]:
+    """Returns the fields of these names, and the fields in whose messages there are any."""
+    cleared = [field.name for field in descriptor.fields if field.name in names]
+    nested = [
+        (field.name, field.is_repeated)
+        for field in descriptor.fields
+        if field.name not in names
+        and field.message_type is not None
+        and any(_find_fields(field.message_type, names))
+    ]
+    return cleared, nested
 
 
 def find_difference(one: Sequence[Message], other: Sequence[Message]) -> str:

@@ -22,7 +22,7 @@ from services.demo.programme import generate
 from tests.cluster.irregular_programme import generate_irregular_programme
 
 DPDK, GENERATED, IRREGULAR = "dpdk", "generated", "troubled"
-FACT_COUNT: Final = int(os.environ.get("MUTUA_PARITY_FACTS", "20000"))
+FACT_COUNT: Final = int(os.environ.get("MUTUA_PARITY_FACTS", "8000"))
 """Number of facts of the generated programme."""
 REVIEW_KINDS: Final = {
     "reviewed": EXCHANGE_KIND_ADVICE,

@@ -46,9 +46,9 @@ def compute_balances(ledger: OracleLedger, question: Question) -> list[Row]:
     """A row for every organization by id. Raises UnanswerableQuestionError for allocation full."""
     if question.allocation == ALLOCATION_FULL:
         raise UnanswerableQuestionError("what is counted whole on every edge has no total")
-    selection, isolates = Selection(ledger, question), Selection(ledger, question).find_isolates()
-    sums = _sums(selection)
-    many_unknown = "MANY_UNKNOWN" in find_warnings(ledger, question)
+    selection = Selection(ledger, question)
+    isolates, sums = selection.find_isolates(), _sums(selection)
+    many_unknown = _has_many_unknown(selection)
     rows = []
     for organization_id in sorted(selection.find_population() | selection.find_parties()):
         if selection.is_requested(organization_id):
@@ -149,11 +149,7 @@ def find_warnings(ledger: OracleLedger, question: Question) -> list[str]:
     TOPICS_OVERLAP when an exchange that was asked for by topic has another topic too;
     UNBOUND_NAMES if an unregistered party resembles a registered organization."""
     selection = Selection(ledger, question)
-    directed = selection.directed
-    unknown = [
-        exchange for exchange in directed if selection.get_quantity(exchange.content) is None
-    ]
-    warnings = ["MANY_UNKNOWN"] if 5 * len(unknown) > len(directed) else []
+    warnings = ["MANY_UNKNOWN"] if _has_many_unknown(selection) else []
     if count_possible_doubles(selection):
         warnings.append("POSSIBLE_DOUBLE_REPORTS")
     overlap = any(len(set(exchange.content.topics)) >= 2 for exchange in selection.exchanges)
@@ -163,6 +159,11 @@ def find_warnings(ledger: OracleLedger, question: Question) -> list[str]:
     if _looks(ledger, strangers) & _looks(ledger, {*ledger.roster}):
         warnings.append("UNBOUND_NAMES")
     return warnings
+
+
+def _has_many_unknown(selection: Selection) -> bool:
+    quantities = [selection.get_quantity(exchange.content) for exchange in selection.directed]
+    return 5 * quantities.count(None) > len(quantities)
 
 
 def _looks(ledger: OracleLedger, organization_ids: set[str]) -> set[str]:

@@ -1,8 +1,6 @@
-"""Possible double reports: every two reports compared."""
+"""Possible double reports, grouped by what reports of the same act share."""
 
 from __future__ import annotations
-
-from datetime import date
 
 from mutua.v1.types_pb2 import (
     REPORT_SIDE_GIVER,
@@ -28,26 +26,23 @@ def count_possible_doubles(selection: Selection) -> int:
 def group_by_act(selection: Selection) -> dict[int, list[str]]:
     """The sides of the reports of the same act, by the place of the first report."""
     sides_by_act: dict[int, list[str]] = {}
-    first_places: dict[date, list[int]] = {}
+    first_places: dict[tuple[object, ...], int] = {}
     for place, exchange in enumerate(selection.exchanges):
-        earlier = first_places.setdefault(exchange.first_day, [])
-        same = (each for each in earlier if _same(selection, selection.exchanges[each], exchange))
-        act = next(same, place)
-        if act == place:
-            earlier.append(place)
+        act = place
+        if exchange.is_dated:
+            act = first_places.setdefault(_describe_act(selection, exchange), place)
         sides_by_act.setdefault(act, []).append(_side(selection, exchange))
     return sides_by_act
 
 
-def _same(selection: Selection, one: StandingExchange, other: StandingExchange) -> bool:
-    if not (one.is_dated and other.is_dated):
-        return False
-    names = ("giver_ids", "receiver_ids", "party_ids")
-    return one.content.kind == other.content.kind and all(
-        _organizations(selection, getattr(one.content, name))
-        == _organizations(selection, getattr(other.content, name))
-        for name in names
+def _describe_act(selection: Selection, exchange: StandingExchange) -> tuple[object, ...]:
+    """The day, the kind and the organizations, which reports of the same act share."""
+    content = exchange.content
+    organizations = (
+        frozenset(_organizations(selection, list(ids)))
+        for ids in (content.giver_ids, content.receiver_ids, content.party_ids)
     )
+    return (exchange.first_day, content.kind, *organizations)
 
 
 def _organizations(selection: Selection, recorded_ids: list[str]) -> set[str]:
