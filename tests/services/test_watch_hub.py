@@ -26,7 +26,13 @@ from services.ledger.question import Scope
 from services.query.watch.register import WATCHES
 from tests.projector.slab_projection import open_empty_store
 from tests.services import facts
-from tests.services.watch_scenario import QUICK, WatchScenario, offset_of, run_scenario
+from tests.services.watch_scenario import (
+    PATIENCE_SECONDS,
+    QUICK,
+    WatchScenario,
+    offset_of,
+    run_scenario,
+)
 
 STATES = sorted(name for name, watch in WATCHES.items() if not watch.is_list)
 
@@ -142,6 +148,16 @@ class TestExchangesOfAnOrganization:
             assert watching.rows == await watching.ask()
 
         run_scenario(play)
+
+    def test_progress_comes_soon_if_nothing_matches(self) -> None:
+        async def play(scenario: WatchScenario) -> None:
+            watching = scenario.watch("WatchExchanges", question={"organization_ids": ["c"]})
+            await watching.read()
+            scenario.record(facts.exchange("x", "y"))
+            await watching.catch_up()
+            assert not watching.rows
+
+        run_scenario(play, timing=replace(QUICK, progress_seconds=10 * PATIENCE_SECONDS))
 
     def test_alias_that_waited_adds_when_it_takes_effect(self) -> None:
         async def play(scenario: WatchScenario) -> None:

@@ -38,7 +38,7 @@ class ExchangeFeed(Feed):
         self._version = answer.version
         if has_changed:
             self._reads.clear()
-            self._wake()
+            self._wake(is_message=False)  # perhaps none matches, then progress is due
 
     async def _follow(
         self, subscriber: Subscriber, held: HeldState | None
