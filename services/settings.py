@@ -174,4 +174,5 @@ def _describe(details: ErrorDetails) -> str:
         return f"{name} is not set"
     # A URL may hold a password.
     value = "" if name.endswith("_URL") else f" is {details['input']!r}"
-    return f"{name}{value}: {message[0].lower()}{message[1:]}"
+    is_word = not message[:2].isupper()  # HTTP is none
+    return f"{name}{value}: {message[0].lower() if is_word else message[0]}{message[1:]}"
