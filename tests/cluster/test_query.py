@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
@@ -23,6 +24,7 @@ from services.ledger.position import Position
 from services.ledger.records import Hold
 from services.projector.slab import project_slab
 from services.projector.verification import verify
+from services.query.dashboard.views import VIEWS
 from tests.bench.batch_recording import serialize_record
 from tests.cluster.chaos.proxy import LinkFault, ProxyNetwork
 from tests.cluster.service_process import ServiceProcess
@@ -33,6 +35,7 @@ from tests.ports import allocate_port
 from tests.waiting import PATIENCE_SECONDS, wait_until
 
 PROGRAMME = "default"
+ROLE = "test_query_role"
 
 
 @pytest.fixture
@@ -218,12 +221,21 @@ class TestHttp:
                 return process
 
             ingest = start("ingest")
-            query = start("query", MUTUA_HTTP_LISTEN=http, MUTUA_INGEST_SERVER=ingest.address)
+            [default_rights, later_rights] = read_documented_rights()
+            execute_sql(database, f"CREATE ROLE {ROLE} LOGIN PASSWORD '{ROLE}'", default_rights)
+            processes.callback(execute_sql, database, f"DROP OWNED BY {ROLE}; DROP ROLE {ROLE}")
+            query = start(
+                "query",
+                MUTUA_HTTP_LISTEN=http,
+                MUTUA_INGEST_SERVER=ingest.address,
+                MUTUA_STORE_URL=urlsplit(database)._replace(netloc=of_role(database)).geturl(),
+            )
             url = f"http://{http}/api/v1"
             wait_until(lambda: is_listening(http), "HTTP is answered")
             problem = httpx.get(f"{url}/balances").json()
             assert (problem["status"], problem["reason"]) == (503, "LOG_DOWN")
             start("projector").wait_until_ready()
+            execute_sql(database, later_rights)
             ingest.wait_until_ready()
             query.wait_until_ready()
             [event] = facts(0, 1)
@@ -235,6 +247,29 @@ class TestHttp:
             assert len(answer.json()["balances"]) == 2
             headers = {"If-None-Match": answer.headers["etag"]}
             assert httpx.get(f"{url}/balances", params=params, headers=headers).status_code == 304
+            assert "<title>mutua" in httpx.get(f"http://{http}/").text
+            [row, other] = (each["organization_id"] for each in answer.json()["balances"])
+            for view in VIEWS.values():
+                params = {"organization": row, "other": other}
+                chosen = {name: params[name] for name in view.choices if name in params}
+                address = f"http://{http}/views/{view.name}"
+                shown = httpx.get(address, params=chosen, timeout=PATIENCE_SECONDS)
+                assert shown.status_code == 200, (view.name, shown.text)
+                assert shown.json()["position"] == recorded["position"]
+
+
+def read_documented_rights() -> list[str]:
+    """The statements for the role of query processes: before the first projector, and after it."""
+    text = Path("deploy/README.md").read_text(encoding="utf-8")
+    [block] = re.findall(r"```sql\n(.*?)```", text, re.DOTALL)
+    return [
+        part.replace("mutua_query", ROLE) for part in block.split("-- once a projector is ready\n")
+    ]
+
+
+def of_role(url: str) -> str:
+    """The network location of a database's address, for the role of query processes."""
+    return f"{ROLE}:{ROLE}@{urlsplit(url).netloc.rpartition('@')[2]}"
 
 
 def is_listening(address: str) -> bool:
