@@ -25,6 +25,7 @@ from mutua.v1.types_pb2 import (
     EXCHANGE_KIND_MEETING,
     EXCHANGE_KIND_OTHER,
     EXCHANGE_KIND_VISIT,
+    OCCUR_PRECISION_MONTH,
     OCCUR_PRECISION_QUARTER,
     Date,
     ExchangeKind,
@@ -122,10 +123,26 @@ class TestContact:
         internal.revisions[0].content.receiver_ids.append("ash")
         assert make_row(internal)["days_ago"] is None
 
-    def test_quarter_counts_from_its_last_day(self) -> None:
+    def test_quarter_counts_from_its_first_day_and_is_quiet_from_its_last(self) -> None:
         row = make_row(exchange("a", "b", on="2026-07-01", occur_precision=OCCUR_PRECISION_QUARTER))
         assert row["last_contact"] == "July to September 2026"
-        assert (row["days_ago"], row["is_exact"]) == (61, False)
+        assert (row["days_ago"], row["is_exact"], row["is_quiet"]) == (152, False, True)
+
+    def test_day_within_a_quarter_is_the_last_contact(self) -> None:
+        row = make_row(
+            exchange("a", "b", on="2026-07-01", occur_precision=OCCUR_PRECISION_QUARTER),
+            exchange("a", "b", on="2026-08-01"),
+        )
+        assert (row["last_contact"], row["is_exact"]) == ("1 August 2026", True)
+
+    def test_quarter_that_has_not_ended_is_not_quiet(self) -> None:
+        row = make_row(
+            exchange("a", "b", on="2026-09-01"),
+            exchange("a", "b", on="2026-07-01", occur_precision=OCCUR_PRECISION_QUARTER),
+            exchange("a", "b", on="2026-08-01", occur_precision=OCCUR_PRECISION_MONTH),
+            exchange("a", "b", on="2026-10-01", occur_precision=OCCUR_PRECISION_QUARTER),
+        )
+        assert (row["days_ago"], row["is_quiet"]) == (60, False)
 
     def test_reaches_back_beyond_the_window_and_rungs_do_not(self) -> None:
         question = with_window(Question(), date(2026, 11, 1), None)

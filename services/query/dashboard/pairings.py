@@ -59,9 +59,10 @@ class PairingSide(TypedDict):
 class ListedPairing(TypedDict):
     """A pairing with its two sides.
 
-    `last_contact` is "" without an exchange; `days_ago` counts from it, and at least so many if it
-    is not `is_exact`. `rungs` has the exchanges in the window on each rung from 1 to 6, and `rung`
-    is the highest of them, with its kinds in `rung_label`.
+    `last_contact` is "" without an exchange. `days_ago` counts from its first day, which is the day
+    itself if it `is_exact`. `is_quiet` tells that none may have happened in the last QUIET_DAYS.
+    `rungs` has the exchanges in the window on each rung from 1 to 6, and `rung` is the highest of
+    them, with its kinds in `rung_label`.
     """
 
     sides: list[PairingSide]
@@ -173,7 +174,7 @@ def _make_rows(
         return [], []
     directory = Directory(answers.organizations.organizations)
     pairings = answers.pairings.pairings
-    contacts = find_contacts(pairings, answers, last_day)
+    contacts = find_contacts(pairings, answers)
     pairs = {tuple(sorted((each.giver_id, each.receiver_id))): each for each in answers.pairs.pairs}
     rows: list[ListedPairing] = []
     ended: list[ListedPairing] = []
@@ -182,12 +183,13 @@ def _make_rows(
         has_ended = pairing.HasField("to_date") and to_day(pairing.to_date) <= today
         days_bound = (last_day - to_day(pairing.from_date)).days
         is_long = days_bound >= QUIET_DAYS and not has_ended
-        days_ago = None if contact.last_day is None else (last_day - contact.last_day).days
+        days_ago = None if contact.last_start is None else (last_day - contact.last_start).days
+        has_contact = (last_day - contact.last_end).days < QUIET_DAYS if contact.last_end else False
         row: ListedPairing = {
             "sides": _make_sides(pairing, pair, directory),
             "bound": _describe_days(pairing, today),
             "chosen_by": _CHOSEN_BY.get(pairing.chosen_by, "who chose is not known"),
-            "is_quiet": is_long and (days_ago is None or days_ago >= QUIET_DAYS),
+            "is_quiet": is_long and not has_contact,
             "last_contact": contact.last_words,
             "days_ago": None if days_ago is None else max(0, days_ago),
             "is_exact": contact.is_exact,
@@ -230,24 +232,26 @@ def _make_sides(pairing: Pairing, pair: Pair, directory: Directory) -> list[Pair
 class PairingContact:
     """The exchanges of two organizations in both directions, joint ones included.
 
-    `last_day` is the last day on which the last of them may have happened. The rest counts the
-    exchanges in the window.
+    `last_start` is the first day on which the last of them may have happened, and no exchange is
+    later than `last_end`. The rest counts the exchanges in the window.
     """
 
-    last_day: date | None = None
+    last_start: date | None = None
+    last_end: date | None = None
     last_words: str = ""
     is_exact: bool = True
     joint_count: int = 0
     kinds: Counter[int] = field(default_factory=Counter)
 
-    def add(self, revision: Revision, first_day: date, last_day: date) -> None:
-        """Adds an exchange; the window is from `first_day` to `last_day`."""
+    def add(self, revision: Revision, first_day: date) -> None:
+        """Adds an exchange; the window begins on `first_day`."""
         start = revision.occur_time.ToDatetime().date()
-        end = min(_find_last_day(start, revision.occur_precision), max(last_day, start))
         is_exact = revision.occur_precision not in _MONTHS
-        if self.last_day is None or (end, is_exact) > (self.last_day, self.is_exact):
-            self.last_day, self.is_exact = end, is_exact
+        if self.last_start is None or (start, is_exact) > (self.last_start, self.is_exact):
+            self.last_start, self.is_exact = start, is_exact
             self.last_words = describe_occurrence(revision.occur_time, revision.occur_precision)
+        end = _find_last_day(start, revision.occur_precision)
+        self.last_end = max(end, self.last_end or end)
         if start >= first_day:
             self.joint_count += bool(revision.content.party_ids)
             self.kinds[revision.content.kind] += 1
@@ -270,9 +274,9 @@ class PairingContact:
 
 
 def find_contacts(
-    pairings: Iterable[Pairing], answers: PairingsAnswers, last_day: date
+    pairings: Iterable[Pairing], answers: PairingsAnswers
 ) -> Mapping[tuple[str, str], PairingContact]:
-    """The contact of each two organizations that are or were paired, up to a day."""
+    """The contact of each two organizations that are or were paired."""
     contacts: dict[tuple[str, str], PairingContact] = {}
     partners: dict[str, set[str]] = defaultdict(set)
     for each in pairings:
@@ -289,7 +293,7 @@ def find_contacts(
     for exchange in answers.exchanges.exchanges:
         revision = exchange.revisions[-1]
         for key in _list_pairs(revision.content, partners, owners):
-            contacts[key].add(revision, first, last_day)
+            contacts[key].add(revision, first)
     return contacts
 
 

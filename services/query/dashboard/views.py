@@ -31,9 +31,9 @@ _VIEWS: Final = (
     PAIR,
     PAIRS,
     MUTUALITY,
+    REACH,
     PAIRINGS,
     ORGANIZATION,
-    REACH,
     RECORDING,
     QUALITY,
 )

@@ -70,6 +70,6 @@ export function drawContacts(rows, quietDays, width) {
     ...rows.map((row, index) => s("g", {},
       s("text", { class: "bar-label", x: left - 14, y: HEAD + index * ROW + 16, "text-anchor": "end" }, cut(row.sides.map((side) => side.label).join(" and "), left - 16)),
       drawMarks(row, quietDays, left, scale, HEAD + index * ROW + 12),
-      s("text", { class: "bar-value", x: end + 12, y: HEAD + index * ROW + 16 }, row.days_ago === null ? "none here" : `${row.is_exact ? "" : "≥ "}${row.days_ago}`))),
+      s("text", { class: "bar-value", x: end + 12, y: HEAD + index * ROW + 16 }, row.days_ago === null ? "none here" : `${row.is_exact ? "" : "≤ "}${row.days_ago}`))),
     ...[0, quietDays, MOST_DAYS].map((tick) => s("text", { class: "tick", x: left + (tick / MOST_DAYS) * scale, y: height - 6, "text-anchor": "middle" }, String(tick))));
 }

@@ -142,7 +142,7 @@ export function mount(host, page) {
 /** @param {any} row */
 function describeAge(row) {
   if (row.days_ago === null) return "";
-  return `${row.is_exact ? "" : "at least "}${plural(row.days_ago, "day")} ago`;
+  return `${row.is_exact ? "" : "up to "}${plural(row.days_ago, "day")} ago`;
 }
 
 /** @param {number} count @param {string} noun */
