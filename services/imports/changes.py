@@ -42,13 +42,23 @@ class RowChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NewRow:
+    """A row that records an exchange: its cells by field, as an import would read them back."""
+
+    row: int
+    cells: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Doubt:
     """A question to confirm before an import records.
 
-    `statement` has the finding, `remedy` the options for either answer. `question` is a question
-    for yes or no. `changes` are shown between statement and remedy.
+    `option` names the field of `ImportOptions` that confirms it beforehand. `statement` has the
+    finding, `remedy` the options for either answer. `question` is a question for yes or no.
+    `changes` are shown between statement and remedy.
     """
 
+    option: str
     statement: str
     remedy: str
     question: str
@@ -97,6 +107,12 @@ def format_exchange_cells(
     return {"occur_time": format_time_cell(at, precision), **format_content_cells(content)}
 
 
+def make_new_row(row: int, event: Event) -> NewRow:
+    content = event.exchange_recorded.exchange
+    cells = format_exchange_cells(content, event.occur_time, event.occur_precision)
+    return NewRow(row=row, cells={field: text for field, text in cells.items() if text})
+
+
 def compare_cells(
     row: int,
     reference: str,
@@ -142,6 +158,7 @@ def make_change_doubt(
         )
     first_changes = sorted(changes, key=lambda change: not change.is_moved)[:MAX_LISTED_ROWS]
     return Doubt(
+        option="accept_changes",
         statement=statement,
         remedy="If this is another file, give it a batch of its own: --batch OTHER. If these rows "
         "really changed, say --accept-changes.",
@@ -176,6 +193,7 @@ def make_replacement_doubt(
         old_cells.remove((exchange_id, before))
         pairs.append(compare_cells(line, "", exchange_id, before, after, is_moved=False))
     return Doubt(
+        option="accept_missing",
         statement=(
             f"{format_count(count, 'row', 'is')} new, and as many of an earlier file of "
             f"batch {batch} "

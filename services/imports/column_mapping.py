@@ -155,7 +155,7 @@ def map_columns(
         raise ImportRefusedError(f"--set {empty[0]}= is empty: give what all rows shall have.")
     if both := sorted(column_by_field.keys() & constants.keys()):
         raise ImportRefusedError(f"{both[0]} is in --map and in --set: leave one of them out.")
-    sources = _sources(fields, header, column_by_field, constants)
+    sources = guess_sources(fields, header, column_by_field, constants)
     if "direction" in sources and (sides := [name for name in _SIDES if name in sources]):
         raise ImportRefusedError(
             f"direction and {sides[0]}: a direction decides who of organization and other gave, so "
@@ -167,7 +167,7 @@ def map_columns(
                 f"{location} has two columns named {header[source]!r}, so it is not clear which is "
                 f"{name}: rename one."
             )
-    if missing := _missing(fields, sources):
+    if missing := find_missing(fields, sources):
         remedy = " ".join(f"--map {name}=COLUMN" for name in missing)
         raise ImportRefusedError(
             f"No column was found for {', '.join(missing)}: say which it is, {remedy} "
@@ -186,10 +186,10 @@ def count_fields(
 ) -> int:
     """Number of fields that a header gives; 0 when it lacks a required or mapped column."""
     try:
-        sources = _sources(fields, header, column_by_field, constants)
+        sources = guess_sources(fields, header, column_by_field, constants)
     except ImportRefusedError:
         return 0
-    return 0 if _missing(fields, sources) else len(sources)
+    return 0 if find_missing(fields, sources) else len(sources)
 
 
 def is_recognized_column(column: str, fields: Sequence[Field]) -> bool:
@@ -198,13 +198,13 @@ def is_recognized_column(column: str, fields: Sequence[Field]) -> bool:
     return any(names.intersection(field.columns) for field in fields)
 
 
-def _sources(
+def guess_sources(
     fields: Sequence[Field],
     header: tuple[str, ...],
     mapped: Mapping[str, str],
     constants: Mapping[str, str],
 ) -> dict[str, int | str]:
-    """Where each field comes from.
+    """Where each field comes from: a column by its place, or a text for all rows.
 
     Raises ImportRefusedError when the header lacks a mapped column.
     """
@@ -247,7 +247,7 @@ def _form_time(free: Mapping[str, int]) -> str | None:
     return next((name for name in _FORM_TIMES if name in free), None)
 
 
-def _missing(fields: Sequence[Field], sources: Mapping[str, object]) -> list[str]:
+def find_missing(fields: Sequence[Field], sources: Mapping[str, object]) -> list[str]:
     """Required fields without a source; three sets of fields can give the parties."""
     required = [field.name for field in fields if field.required]
     if "direction" in sources:

@@ -2,9 +2,16 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from itertools import islice
 
 from mutua import Client
-from services.imports.changes import Doubt, make_change_doubt, make_replacement_doubt
+from services.imports.changes import (
+    MAX_LISTED_ROWS,
+    Doubt,
+    make_change_doubt,
+    make_new_row,
+    make_replacement_doubt,
+)
 from services.imports.exchange_row_checker import ExchangeRowChecker
 from services.imports.options import ImportOptions
 from services.imports.overlaps import find_overlaps, make_overlap_doubt
@@ -15,9 +22,11 @@ ConfirmDoubt = Callable[[Doubt], bool]
 
 
 def add_changes(report: ImportReport, checker: ExchangeRowChecker) -> ImportReport:
-    """Adds the changes of the rows and the exchanges that they leave retracted."""
+    """Adds what the rows record and change, and the exchanges that they leave retracted."""
+    new_rows = islice(checker.iterate_new(), MAX_LISTED_ROWS if report.dry_run else 0)
     return replace(
         report,
+        new_rows=tuple(make_new_row(line, event) for line, event in new_rows),
         changes=tuple(checker.changes),
         moved_count=checker.moved_count,
         left_retracted=tuple(checker.hand_retractions),

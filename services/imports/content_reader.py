@@ -40,6 +40,8 @@ class ContentReader:
         self._parties = parties
         self.new_names = NewNameCounter(parties)
         self._kinds = _kind_words(kind_map)
+        self.unknown_kinds: dict[str, None] = {}
+        """Words that mean no kind, in the order of the file."""
         self._formalities = map_enum_words(Formality.items())
         self._sides = map_enum_words(ReportSide.items())
         self.durations = DurationReader(working_day_minutes)
@@ -94,12 +96,15 @@ class ContentReader:
 
     def _read_kind(self, text: str) -> int:
         if unknown := self._unknown_parts(text):
+            self.unknown_kinds |= dict.fromkeys(unknown)
             options = " ".join(f"--kind-map {shlex.quote(f'{each}=KIND')}" for each in unknown)
             raise WordError(
                 f"has kinds with commas between them, and {' and '.join(map(quote, unknown))} "
                 f"{'is' if len(unknown) == 1 else 'are'} no kind of ours",
                 remedy=f"say what that means: {options}",
             )
+        if not self.is_kind(text):
+            self.unknown_kinds[text] = None
         remedy = f"say which it means: --kind-map {shlex.quote(f'{text}=KIND')}"
         return read_word(text, self._kinds, problem="is no kind of ours", remedy=remedy)
 

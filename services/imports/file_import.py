@@ -35,13 +35,24 @@ from services.imports.date_order import find_date_order
 from services.imports.exchange_row_checker import ID_RULE, ExchangeRowChecker
 from services.imports.fact_sender import FactRefusedError, SendProgress, send_facts
 from services.imports.header import TableRequest
-from services.imports.new_names import NamesFile, NewNameCounter, read_names_file
+from services.imports.new_names import (
+    NamesFile,
+    NewNameCounter,
+    read_name_map,
+    read_names_file,
+)
 from services.imports.options import ImportOptions
 from services.imports.organization_row_checker import OrganizationRowChecker
 from services.imports.pairing_row_checker import PairingRowChecker
 from services.imports.party_reader import ConfirmSplit, PartyReader
 from services.imports.reject_file import RejectFile
-from services.imports.report import FieldProblem, ImportRefusedError, ImportReport
+from services.imports.report import (
+    MAX_LISTED_PROBLEMS,
+    FieldProblem,
+    ImportRefusedError,
+    ImportReport,
+    NewName,
+)
 from services.imports.row_checker import RowChecker, find_file_field
 from services.imports.row_splitter import RowSplitter
 from services.imports.table import ImportTable, TableRow
@@ -86,8 +97,10 @@ def import_exchanges(
             mapping, position = file.mapping, file.position
             organizations = list(client.list_organizations(AS_RECORDED, min_position=position))
             names_file = _read_names_file(options, organizations)
-            ids_by_key = names_file.ids_by_key if names_file is not None else {}
-            resolve = make_resolver(OrganizationDirectory(organizations), ids_by_key)
+            directory = OrganizationDirectory(organizations)
+            ids_by_key = dict(names_file.ids_by_key) if names_file is not None else {}
+            ids_by_key |= read_name_map(options.name_map, directory)
+            resolve = make_resolver(directory, ids_by_key)
             batch = ImportBatch(
                 client, file.batch_name, rule=ID_RULE, position=position, resolve=resolve
             )
@@ -117,8 +130,11 @@ def import_exchanges(
             checker.counts.missing = batch.count_missing()
         labelling = label_topics(contents.topics, programme)
         checker.notes |= contents.notes | labelling.notes | dict.fromkeys(splitter.make_notes())
-        checker.notes |= dict.fromkeys(contents.new_names.make_notes(options.names, names_file))
+        new_names = contents.new_names.list_unanswered(names_file)
+        notes = contents.new_names.make_notes(new_names, options.names, names_file)
+        checker.notes |= dict.fromkeys(notes)
         report = add_changes(_make_report(checker, options, mapping), checker)
+        report = _add_unknown_words(report, contents, new_names)
         if report.ok:
             report = add_doubts(client, checker, report, options)
             if not options.dry_run:
@@ -126,6 +142,16 @@ def import_exchanges(
         if labelling.event is not None and report.ok and not report.dry_run:
             checker.facts.add(_WHOLE_FILE, labelling.event.SerializeToString())
         return _record_unless_dry(client, checker, report, reject_file, progress)
+
+
+def _add_unknown_words(
+    report: ImportReport, contents: ContentReader, new_names: Sequence[NewName]
+) -> ImportReport:
+    return replace(
+        report,
+        new_names=tuple(new_names[:MAX_LISTED_PROBLEMS]),
+        unknown_kinds=tuple(contents.unknown_kinds),
+    )
 
 
 def _read_names_file(
@@ -192,7 +218,10 @@ def import_pairings(
             )
             rows = _report_count(_used_rows(file.table.rows, mapping, checker.notes), on_checked)
             reject_file = _check(checker, file, rows, options, stack=stack)
-        checker.notes |= dict.fromkeys(NewNameCounter(parties).make_notes(None, None))
+        new_names = NewNameCounter(parties)
+        checker.notes |= dict.fromkeys(
+            new_names.make_notes(new_names.list_unanswered(), None, None)
+        )
         report = _make_report(checker, options, mapping)
         return _record_unless_dry(client, checker, report, reject_file, progress)
 
@@ -254,15 +283,7 @@ class _MappedFile(NamedTuple):
 def _open_mapped(
     client: Client, path: Path, fields: Sequence[Field], sheet: str, options: ImportOptions
 ) -> Iterator[_MappedFile]:
-    request = TableRequest(
-        fields=fields,
-        column_by_field=options.map,
-        constants=options.set,
-        sheet=options.sheet,
-        preferred_sheet=sheet,
-        header_row=options.header_row,
-        has_header=not options.no_header,
-    )
+    request = TableRequest.of(options, fields, preferred_sheet=sheet)
     with open_table(path, request) as table:
         mapping = map_columns(
             fields,
@@ -329,7 +350,7 @@ def _check(
     """Checks every row; `stack` closes the files that it opens."""
     stack.enter_context(closing(checker.facts))
     reject_file = None
-    if options.skip_bad is not None and not options.dry_run:
+    if options.skip_bad is not None and (options.writes_bad_rows or not options.dry_run):
         reject_file = RejectFile(
             options.skip_bad,
             file.table.header,
@@ -379,6 +400,8 @@ def _record_unless_dry(
     reject_file: RejectFile | None,
     progress: SendProgress | None,
 ) -> ImportReport:
+    if report.dry_run and reject_file is not None and report.error_count:
+        reject_file.publish()
     if report.dry_run or not report.ok:
         return report
     if len(checker.facts):

@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import dropwhile
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 from services.imports.column_mapping import Field, count_fields
 from services.imports.headerless_table import HeaderlessError, find_layout, suggest_columns
+from services.imports.options import ImportOptions
 from services.imports.report import ImportRefusedError
 from services.imports.table import ImportTable, RawTable, TableRow
 
@@ -31,6 +32,19 @@ class TableRequest:
     preferred_sheet: str = ""
     header_row: int | None = None
     has_header: bool = True
+
+    @classmethod
+    def of(cls, options: ImportOptions, fields: Sequence[Field], *, preferred_sheet: str) -> Self:
+        """The table that the user's options select."""
+        return cls(
+            fields=fields,
+            column_by_field=options.map,
+            constants=options.set,
+            sheet=options.sheet,
+            preferred_sheet=preferred_sheet,
+            header_row=options.header_row,
+            has_header=not options.no_header,
+        )
 
     @property
     def head_rows(self) -> int:

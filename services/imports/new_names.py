@@ -17,7 +17,7 @@ from services.adapters.file_system import replace_atomically
 from services.adapters.wire.values import tidy
 from services.imports.header import TableRequest
 from services.imports.party_reader import PartyReader
-from services.imports.report import ImportRefusedError
+from services.imports.report import ImportRefusedError, NewName
 from services.imports.table_file import open_table
 from services.ledger.wording import format_count
 
@@ -30,20 +30,6 @@ _MAX_COMPARED_NAMES: Final = 200
 on a roster of thousands.
 """
 _MAX_CACHED_CELLS: Final = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class NewName:
-    """A name, the number of its rows, and labels of the organizations that resemble it."""
-
-    name: str
-    row_count: int
-    similar_labels: tuple[str, ...]
-
-    def __str__(self) -> str:
-        """Such as "'Oakdale Trust.' (did you mean Oakdale Trust (oak-2)?)"."""
-        near = f" (did you mean {' or '.join(self.similar_labels)}?)" if self.similar_labels else ""
-        return f"{quote(self.name)}{near}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +76,26 @@ def read_names_file(path: Path, directory: OrganizationDirectory) -> NamesFile:
             "leave the cell empty for a name that stays new."
         )
     return NamesFile(path, frozenset(names), ids)
+
+
+def read_name_map(
+    organizations: Mapping[str, str], directory: OrganizationDirectory
+) -> dict[str, str]:
+    """Key of a name -> id. Raises ImportRefusedError for an organization that nobody knows."""
+    ids: dict[str, str] = {}
+    for name, typed in organizations.items():
+        try:
+            organization_id = directory.find(typed)
+        except AmbiguousNameError as error:
+            raise ImportRefusedError(
+                f"{quote(name)}: {quote(typed)} {error}: write an id."
+            ) from error
+        if organization_id is None:
+            raise ImportRefusedError(
+                f"{quote(name)}: {quote(typed)} is no organization: choose one that is known."
+            )
+        ids[name_key(name)] = organization_id
+    return ids
 
 
 def write_names_file(path: Path, names: Iterable[NewName]) -> None:
@@ -165,11 +171,21 @@ class NewNameCounter:
                 else []
             )
             labels = tuple(map(directory.label, near))
-            new_names.append(NewName(name, self._row_counts[key], labels))
+            new_names.append(NewName(name, self._row_counts[key], labels, tuple(near)))
         return sorted(new_names, key=lambda each: not each.similar_labels)
 
-    def make_notes(self, path: Path | None, names_file: NamesFile | None) -> Iterator[str]:
-        """Notes on the new names. Writes them to `path` when `names_file` is None.
+    def list_unanswered(self, names_file: NamesFile | None = None) -> list[NewName]:
+        """The new names that a file with answers does not have; none without a roster."""
+        if not self._parties.has_roster:
+            return []
+        is_answered = names_file is not None and bool(names_file.ids_by_key)
+        answered_keys = names_file.keys if names_file and is_answered else frozenset()
+        return self.sort_names(excluded_keys=answered_keys, max_compared=_MAX_COMPARED_NAMES)
+
+    def make_notes(
+        self, unanswered: Sequence[NewName], path: Path | None, names_file: NamesFile | None
+    ) -> Iterator[str]:
+        """Notes on the new names. Writes all of them to `path` when `names_file` is None.
 
         Raises ImportRefusedError when the file cannot be written.
         """
@@ -190,14 +206,9 @@ class NewNameCounter:
             )
         elif path is not None:
             yield f"No name is new: {path} was not written."
-        if self._parties.has_roster:
+        if unanswered:
             is_answered = names_file is not None and bool(names_file.ids_by_key)
-            answered_keys = names_file.keys if names_file and is_answered else frozenset()
-            new_names = self.sort_names(
-                excluded_keys=answered_keys, max_compared=_MAX_COMPARED_NAMES
-            )
-            if new_names:
-                yield _new_names_note(new_names, is_listed=path is not None and not is_answered)
+            yield _new_names_note(unanswered, is_listed=path is not None and not is_answered)
 
 
 def _new_names_note(names: Sequence[NewName], *, is_listed: bool) -> str:

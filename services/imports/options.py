@@ -32,8 +32,12 @@ class ImportOptions:
     """Zone of times without a zone; "" is UTC."""
     skip_bad: Path | None = None
     """File for rows with errors. None: a row with an error prevents the import."""
+    writes_bad_rows: bool = False
+    """Whether a dry run, too, writes the file of `skip_bad`."""
     names: Path | None = None
     """File with the organizations of names; written if it does not exist and names are new."""
+    name_map: dict[str, str] = field(default_factory=dict)
+    """Name of the file -> id or name of its organization; it wins over the file of `names`."""
     party_separator: str = ""
     """An additional separator between several organizations in a cell."""
     as_new: bool = False

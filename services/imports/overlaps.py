@@ -142,6 +142,7 @@ def make_overlap_doubt(overlaps: Sequence[BatchOverlap]) -> Doubt:
             f"If this is a newer file of batch {first.batch} all the same, {reimport_advice}"
         )
     return Doubt(
+        option="as_new",
         statement=" ".join(
             f"{format_count(each.row_count, 'new row', 'has')} a reference that is in batch "
             f"{_batch_label(each)} already; "

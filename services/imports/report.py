@@ -4,7 +4,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from mutua import MutuaError as ClientError
-from services.imports.changes import Doubt, HandRetraction, RowChange
+from mutua.spelling import quote
+from services.imports.changes import Doubt, HandRetraction, NewRow, RowChange
 from services.ledger.errors import MutuaError
 from services.ledger.wording import format_count
 
@@ -50,6 +51,21 @@ class RowProblem:
     value: str
     message: str
     row_count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class NewName:
+    """A name, the number of its rows, and the organizations that resemble it, best first."""
+
+    name: str
+    row_count: int
+    similar_labels: tuple[str, ...] = ()
+    similar_ids: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Such as "'Oakdale Trust.' (did you mean Oakdale Trust (oak-2)?)"."""
+        near = f" (did you mean {' or '.join(self.similar_labels)}?)" if self.similar_labels else ""
+        return f"{quote(self.name)}{near}"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -100,9 +116,12 @@ class ImportReport:
     unless such rows are skipped into the file `set_aside`, which a dry run does not write. Errors
     that the server finds come too late for that: `acknowledged` facts are durable then. `elsewhere`
     has the overlaps of the new rows with other batches. `changes` are the first rows that change an
-    exchange, in a dry run all; `moved_count` of them change parties or time. `roster_changes` are
+    exchange, in a dry run all; `moved_count` of them change parties or time. `new_rows` are the
+    first rows that record an exchange, in a dry run of exchanges. `roster_changes` are
     the first rows that change an organization. `left_retracted` are the first rows of
     `counts.retracted_earlier`. `doubts` need a confirmation before anything is recorded.
+    `new_names` are the first names that are not on the roster and that nobody has answered;
+    `unknown_kinds` are words of the file that mean no kind.
     `interrupted` is true when the user did not wait until answers include the import.
     """
 
@@ -124,9 +143,12 @@ class ImportReport:
     elsewhere: tuple[BatchOverlap, ...] = ()
     changes: tuple[RowChange, ...] = ()
     moved_count: int = 0
+    new_rows: tuple[NewRow, ...] = ()
     roster_changes: tuple[RowChange, ...] = ()
     left_retracted: tuple[HandRetraction, ...] = ()
     doubts: tuple[Doubt, ...] = ()
+    new_names: tuple[NewName, ...] = ()
+    unknown_kinds: tuple[str, ...] = ()
 
 
 class FieldProblem(NamedTuple):

@@ -43,7 +43,8 @@ class ImportTable(NamedTuple):
     """Trimmed column names and the rows below them, which are read on demand.
 
     Rows without text are left out. A row has as many cells as columns, or more when the file has
-    text beyond the columns. `location` names file, sheet and row of the column names.
+    text beyond the columns. `location` names file, sheet and row of the column names; `sheets` has
+    all visible sheets of a workbook.
     """
 
     header: tuple[str, ...]
@@ -52,3 +53,4 @@ class ImportTable(NamedTuple):
     notes: tuple[str, ...] = ()
     location: str = "the file"
     sheet: str = ""
+    sheets: tuple[str, ...] = ()

@@ -71,7 +71,7 @@ def _sheet_table(
         )
     if sheets.note:
         notes.append(sheets.note)
-    return table._replace(notes=tuple(notes))
+    return table._replace(notes=tuple(notes), sheets=tuple(sheets.titles))
 
 
 def _text_table(name: str, file: IO[bytes], request: TableRequest, stack: ExitStack) -> ImportTable:
