@@ -36,21 +36,35 @@ class HttpError(MutuaError):
 
 def make_problem(error: MutuaError | ClientError) -> Response:
     """The response for an error of this process, or of one that it asked."""
+    match error:
+        case MutuaError():
+            retry_seconds = error.retry_seconds
+        case ClientError():
+            retry_seconds = error.retry_delay_seconds
+    headers = {"Retry-After": str(ceil(retry_seconds))} if retry_seconds else {}
+    return _make_response(describe_error(error), headers)
+
+
+def describe_error(error: MutuaError | ClientError) -> dict[str, Any]:
+    """The object of a problem for an error."""
     members: dict[str, Any] = {"reason": error.reason}
     violations: Iterable[Violation | FieldViolation]
     match error:
         case MutuaError():
-            code, violations, retry_seconds = error.code, error.violations, error.retry_seconds
+            code, violations = error.code, error.violations
             members["remedy"] = error.remedy
         case ClientError():
             code, violations = error.code.name, error.field_violations
-            retry_seconds = error.retry_delay_seconds
     members["field_violations"] = [
         {"field": each.field, "description": each.description} for each in violations
     ]
-    headers = {"Retry-After": str(ceil(retry_seconds))} if retry_seconds else {}
-    status = _find_status(error, code)
-    return make_problem_response(status, error.message, headers=headers, code=code, **members)
+    return describe_problem(
+        _find_status(error, code),
+        error.message,
+        code=code,
+        **members,
+        request_id=get_request_id(),
+    )
 
 
 def _find_status(error: MutuaError | ClientError, code: str) -> int:
@@ -64,9 +78,13 @@ def make_problem_response(
 ) -> Response:
     """A problem with these members. It is never cached."""
     document = describe_problem(status, detail, **members, request_id=get_request_id())
+    return _make_response(document, headers)
+
+
+def _make_response(document: Mapping[str, Any], headers: Mapping[str, str] | None) -> Response:
     return Response(
         f"{to_json(document)}\n",
-        status,
+        document["status"],
         {"Cache-Control": "no-store", **(headers or {})},
         media_type=PROBLEM_TYPE,
     )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeAlias
 
 from google.protobuf.json_format import ParseDict, ParseError
@@ -16,7 +15,7 @@ from starlette.routing import Route
 from mutua.limits import MAX_REQUEST_BYTES
 from mutua.v1.ingest_service_pb2 import RecordEventsRequest, RecordEventsResponse
 from services.adapters.call_context import CallContext
-from services.adapters.http.problems import HttpError
+from services.adapters.http.body import BodyReader
 from services.adapters.http.questions import API, as_endpoint
 from services.adapters.telemetry.call_metrics import instrument_handler
 from services.adapters.telemetry.metrics import Meter
@@ -24,7 +23,6 @@ from services.adapters.wire.json_dates import with_message_dates
 from services.adapters.wire.json_form import to_dictionary, to_json
 from services.ledger.errors import (
     InvalidFactError,
-    OverloadedError,
     RequestTooLargeError,
     UnimplementedError,
     Violation,
@@ -36,26 +34,12 @@ MAX_BODY_BYTES: Final = 4 * MAX_REQUEST_BYTES
 """JSON has up to four times the bytes of the request that it describes."""
 MAX_WAITING_BYTES: Final = 16 * MAX_BODY_BYTES
 """Maximum of all bodies that are being received or read at one time."""
-BODY_SECONDS: Final = 30.0
 _SMALL_BYTES: Final = 20_000
 """Bodies up to this size are read on the event loop, because a thread would cost more."""
 
 RecordEvents: TypeAlias = Callable[
     [RecordEventsRequest, CallContext], Awaitable[RecordEventsResponse]
 ]
-
-
-class WrongContentTypeError(HttpError):
-    """The body is not said to be JSON."""
-
-    status = 415
-
-
-class SlowBodyError(HttpError):
-    """The body did not arrive in time. Nothing was appended."""
-
-    code = "DEADLINE_EXCEEDED"
-    status = 408
 
 
 async def refuse_to_record(_: RecordEventsRequest, __: CallContext) -> RecordEventsResponse:
@@ -73,17 +57,20 @@ def make_recording_route(record: RecordEvents, meter: Meter) -> Route:
 
 
 class _Recorder:
-    """Reads bodies within a budget, and records their facts."""
+    """Reads bodies, and records their facts."""
 
     def __init__(self, record: RecordEvents) -> None:
         self._record = record
-        self._waiting_bytes = 0
+        self._bodies = BodyReader(
+            "application/json",
+            max_bytes=MAX_BODY_BYTES,
+            max_waiting_bytes=MAX_WAITING_BYTES,
+            remedy="",
+        )
 
     async def respond(self, request: Request, context: CallContext) -> Response:
         """The position after the facts. Raises MutuaError."""
-        _require_json(request)
-        with self._reserve(_find_length(request)) as limit:
-            body = await _receive(request, limit)
+        async with self._bodies.receive(request) as body:
             if len(body) <= _SMALL_BYTES:
                 message = _parse(body)
             else:
@@ -94,56 +81,6 @@ class _Recorder:
             headers={"Cache-Control": "no-store"},
             media_type="application/json",
         )
-
-    @contextmanager
-    def _reserve(self, size: int) -> Iterator[int]:
-        """Reserves memory for a body. Raises OverloadedError if other bodies take it all."""
-        if self._waiting_bytes + size > MAX_WAITING_BYTES:
-            raise OverloadedError("too many facts are being received", remedy="try again later")
-        self._waiting_bytes += size
-        try:
-            yield size
-        finally:
-            self._waiting_bytes -= size
-
-
-def _require_json(request: Request) -> None:
-    """Refuses what a form of another web site could send without asking first."""
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type != "application/json":
-        raise WrongContentTypeError(
-            f"the body is of the type {content_type!r}", remedy="send application/json"
-        )
-
-
-def _find_length(request: Request) -> int:
-    """The bytes that the body may have. Raises RequestTooLargeError."""
-    length = request.headers.get("content-length", "")
-    size = int(length) if length.isdecimal() else MAX_BODY_BYTES
-    if size > MAX_BODY_BYTES:
-        raise _make_size_error(f"{size:,}")
-    return size
-
-
-async def _receive(request: Request, limit: int) -> bytes:
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for part in request.stream():
-                body += part
-                if len(body) > limit:
-                    raise _make_size_error(f"more than {limit:,}")
-    except TimeoutError:
-        raise SlowBodyError(
-            f"the body did not arrive within {BODY_SECONDS:g} s", remedy="send fewer facts"
-        ) from None
-    return bytes(body)
-
-
-def _make_size_error(size: str) -> RequestTooLargeError:
-    return RequestTooLargeError(
-        f"the body has {size} bytes", remedy=f"send at most {MAX_BODY_BYTES:,}"
-    )
 
 
 def _parse(body: bytes) -> RecordEventsRequest:
