@@ -217,7 +217,7 @@ async def _serving(
         if meter is not NO_OP_METER:
             resources.enter_context(_measuring(directory, log, asking, positions, meter))
         maps = SqliteControlStore(directory.control_path) if holds_lock else None
-        answering_http = serve_http(http, asking, record, meter, maps=maps)
+        answering_http = partial(serve_http, http, asking, record, meter, maps=maps)
         async with _listening(server, listen, positions, answering_http) as running:
             addresses = running.address, running.http_address
             with directory.publish_server(*addresses) if holds_lock else nullcontext():
@@ -239,13 +239,13 @@ async def _listening(
     server: GrpcServer,
     listen: str,
     positions: PositionTracker,
-    answering_http: AbstractAsyncContextManager[str],
+    answering_http: Callable[..., AbstractAsyncContextManager[str]],
 ) -> AsyncIterator[EmbeddedServer]:
     """Accepts calls. At the end waits and streams end first, then HTTP, then gRPC."""
     address = await server.start(listen)
     await server.set_serving(serving=True)
     try:
-        async with answering_http as http_address:
+        async with answering_http(address=address) as http_address:
             try:
                 yield EmbeddedServer(address, http_address)
             finally:

@@ -51,12 +51,14 @@ async def serve_http(
     record: "RecordEvents | None",
     meter: Meter,
     *,
+    address: str,
     maps: MapStore | None = None,
 ) -> AsyncIterator[str]:
     """Answers HTTP while the context lasts; its address, "" if settings name none.
 
-    Without `record` facts are passed on to the ingest process that settings name, or refused.
-    `maps` has the coordinates of organizations. Raises OSError when the address cannot be bound.
+    `address` is where this process answers gRPC, through which files are imported. Without
+    `record` facts are passed on to the ingest process that settings name, or refused. `maps` has
+    the coordinates of organizations. Raises OSError when the address cannot be bound.
     """
     if not settings.listen:
         yield ""
@@ -69,22 +71,30 @@ async def serve_http(
     from services.adapters.http.server import HttpServer
     from services.adapters.http.watches import make_watch_routes
     from services.query.dashboard.routes import make_dashboard_routes
+    from services.uploads.file_importer import FileImporter
+    from services.uploads.import_jobs import ImportJobs
+    from services.uploads.routes import make_upload_routes
 
     async with AsyncExitStack() as resources:
+        recording_address = address if record is not None else settings.ingest_server
+        importer = FileImporter(f"{recording_address},{address}") if recording_address else None
         if record is None and settings.ingest_server:
             forwarder = IngestForwarder(settings.ingest_server)
             resources.push_async_callback(forwarder.close)
             record = forwarder.record
+        jobs = ImportJobs()
         routes = [
             *make_question_routes(query.SERVICES, rpcs, meter),
             *make_watch_routes(query.SERVICES, rpcs, meter),
             make_recording_route(record or refuse_to_record, meter),
             *make_document_routes(query.SERVICES),
+            *make_upload_routes(importer, jobs, meter),
             *make_dashboard_routes(rpcs, maps),
         ]
         server = HttpServer(build_application(routes, settings.origins))
-        address = await server.start(
+        http_address = await server.start(
             settings.listen, reuse_port=settings.reuse_port, grace_seconds=GRACE_SECONDS
         )
         resources.push_async_callback(server.stop)
-        yield address
+        resources.push_async_callback(jobs.stop)
+        yield http_address

@@ -57,7 +57,9 @@ async def _serve(settings: Settings, log_address: KafkaAddress) -> int:
         await server.set_serving(serving=False)
         address = await server.start(settings.listen)
         maps = PostgresControlStore(settings.store_url)
-        async with serve_http(HttpSettings.of(settings), gate, None, meter, maps=maps):
+        async with serve_http(
+            HttpSettings.of(settings), gate, None, meter, address=address, maps=maps
+        ):
             answer_task = asyncio.create_task(
                 _answer(settings, log_address, server, gate, address, meter)
             )
