@@ -15,6 +15,7 @@ from mutua.v1.analysis_service_pb2 import VERDICT_ABOVE_CHANCE, Reciprocity, Yar
 from mutua.v1.query_service_pb2 import (
     LENS_BURDEN,
     Balance,
+    Batch,
     Coverage,
     GetBalanceResponse,
     ListBalancesResponse,
@@ -27,6 +28,7 @@ from services.query.dashboard.balances import BalancesAnswers, make_balances
 from services.query.dashboard.compression import Compressed, compress
 from services.query.dashboard.directory import Directory, shorten
 from services.query.dashboard.mutual import describe_verdict
+from services.query.dashboard.recording import make_batches
 from services.query.dashboard.request import parse_view_request
 from services.query.dashboard.trend import TrendAnswers, make_trend
 from services.query.dashboard.view_cache import ViewCache
@@ -286,3 +288,33 @@ class TestCompression:
 
     def test_short_content_is_not_compressed(self) -> None:
         assert compress(b"view").select(Headers({"accept-encoding": "gzip"}))[0] == b"view"
+
+
+class TestBatches:
+    def test_generations_are_one_row_the_latest_first(self) -> None:
+        def batch(name: str, generation: int, count: int, retracted: int, day: int) -> Batch:
+            row = Batch(
+                batch=name,
+                generation=generation,
+                exchange_count=count,
+                retracted_count=retracted,
+            )
+            row.last_record_time.FromJsonString(f"2026-01-{day:02}T10:00:00Z")
+            return row
+
+        rows = make_batches(
+            [
+                batch("visits", 1, 5, 5, 2),
+                batch("calls", 1, 3, 0, 4),
+                batch("visits", 2, 6, 1, 9),
+                batch("roster", 1, 0, 0, 10),
+            ]
+        )
+        assert [(each["batch"], each["day"]) for each in rows] == [
+            ("visits", "2026-01-09"),
+            ("calls", "2026-01-04"),
+        ]
+        assert [(each["exchange_count"], each["counted_count"]) for each in rows] == [
+            (6, 5),
+            (3, 3),
+        ]
