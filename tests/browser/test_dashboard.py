@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, Request, expect
+from playwright.sync_api import Browser, Page, Request, Route, expect
 
 from mutua import Client
 from mutua.v1.query_service_pb2 import LENS_BURDEN
@@ -292,6 +292,22 @@ class TestPage:
         with Client(server.address, programme="live") as other:
             other.record([exchange("A", "B")])
         expect(page.locator("#total-exchanges")).to_have_text("1")
+
+    def test_slow_view_is_fetched_again_when_it_has_answered(
+        self, dashboard: Dashboard, server: EmbeddedServer
+    ) -> None:
+        page = dashboard.open("?view=overview&programme=slow")
+        asked: list[str] = []
+        held: list[Route] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.route("**/views/overview?*", lambda route: held.append(route), times=1)
+        with Client(server.address, programme="slow") as other:
+            for _ in range(3):
+                other.record([exchange("A", "B")])
+                page.wait_for_timeout(500)
+        assert sum("/views/overview" in url for url in asked) == len(held) == 1
+        held[0].continue_()
+        expect(page.locator("#total-exchanges")).to_have_text("3")
 
     def test_recorded_fact_leaves_what_is_typed(
         self, dashboard: Dashboard, server: EmbeddedServer

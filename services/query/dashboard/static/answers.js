@@ -30,6 +30,7 @@ export class AnswerError extends Error {
 /** @type {Map<string, {tag: string, answer: Answer}>} */
 const held = new Map();
 const MAX_HELD = 30;
+const PATIENCE_MILLISECONDS = 60_000;
 
 /**
  * The answer at an address. Raises AnswerError.
@@ -40,16 +41,18 @@ const MAX_HELD = 30;
 export async function fetchAnswer(address, signal) {
   const before = held.get(address);
   const headers = before ? { "If-None-Match": before.tag } : undefined;
+  const patience = AbortSignal.timeout(PATIENCE_MILLISECONDS);
   let response;
+  let answer;
   try {
-    response = await fetch(address, { headers, signal, cache: "no-store" });
+    response = await fetch(address, { headers, signal: AbortSignal.any([signal, patience]), cache: "no-store" });
+    answer = response.ok ? await response.json() : before?.answer;
   } catch (error) {
     if (signal.aborted) throw error;
     throw new AnswerError("The server does not answer.", "This page tries again by itself.", true);
   }
-  if (response.status === 304 && before) return before.answer;
+  if (response.status === 304 && answer) return answer;
   if (!response.ok) throw await readProblem(response);
-  const answer = await response.json();
   held.delete(address);
   held.set(address, { tag: response.headers.get("ETag") ?? "", answer });
   for (const oldest of [...held.keys()].slice(0, Math.max(0, held.size - MAX_HELD))) held.delete(oldest);

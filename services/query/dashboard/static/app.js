@@ -43,6 +43,8 @@ let mounted = null;
 let answers = {};
 /** @type {{restart: () => void} | null} */
 let live = null;
+let isUpdating = false;
+let isStale = false;
 /** @type {string | null} the address whose filters are shown */
 let filtersAddress = null;
 
@@ -183,11 +185,22 @@ function drawLive(isConnected) {
   if (light.textContent !== text) light.textContent = text;
 }
 
-/** Fetches the view again. An unchanged part costs an empty response. */
-function update() {
-  refresh(run.signal).catch((error) => {
-    if (!run.signal.aborted) throw error;
-  });
+/**
+ * Fetches the view again. An unchanged part costs an empty response. Facts that are recorded in the
+ * meantime lead to one more fetch, so that requests never pile up behind a slow view.
+ */
+async function update() {
+  isStale = true;
+  if (isUpdating) return;
+  isUpdating = true;
+  try {
+    while (isStale) {
+      isStale = false;
+      await refresh(run.signal);
+    }
+  } finally {
+    isUpdating = false;
+  }
 }
 
 /** Links of the page change the state without loading the page again. */
