@@ -12,6 +12,7 @@ from services.ledger.errors import LogUnavailableError, MutuaError
 from services.query.paging import AnswerVersion
 from services.query.position_tracker import PositionTracker
 from services.query.watch.answer import WatchedAnswer
+from services.query.watch.computing_limit import ComputingLimit
 from services.query.watch.feed import Feed, WatchTiming
 
 logger = logging.getLogger(__name__)
@@ -31,21 +32,21 @@ class FeedUpdater:
         read_end: Callable[[], Awaitable[int]],
         make_stamp: Callable[[], Hashable],
         positions: PositionTracker,
-        computing: asyncio.Semaphore,
+        computing_limit: ComputingLimit,
         timing: WatchTiming,
     ) -> None:
         """`read` computes the answer unless it has the version given.
 
-        `computing` bounds how many feeds compute at once. `read_end` returns the end of the log.
-        `make_stamp` returns a value that changes when the answer may have changed.
+        `read_end` returns the end of the log. `make_stamp` returns a value that changes when the
+        answer may have changed.
         """
         self._feed = feed
         self._read = read
         self._read_end = read_end
         self._make_stamp = make_stamp
         self._positions = positions
-        self._computing = computing
-        self._computing_seconds = 0.0
+        self._computing_limit = computing_limit
+        self._computing_seconds: float | None = None
         self._timing = timing
 
     async def run(self) -> None:
@@ -77,7 +78,7 @@ class FeedUpdater:
                 logger.warning("a watch waits: %s", error)
                 await asyncio.sleep(_RETRY_SECONDS)
                 continue
-            elapsed = self._computing_seconds
+            elapsed = self._computing_seconds or 0.0
             await asyncio.sleep(max(self._timing.pause_seconds - elapsed, elapsed))
             while self._make_stamp() == stamp and not self._positions.is_stopped:
                 await self._positions.wait_for_move(self._timing.poll_seconds)
@@ -91,7 +92,7 @@ class FeedUpdater:
         """
         known = self._feed.version
         try:
-            async with self._computing:
+            async with self._computing_limit.wait_for_turn(self._computing_seconds):
                 start_time = time.monotonic()
                 answer = await self._read(known)
                 self._computing_seconds = time.monotonic() - start_time

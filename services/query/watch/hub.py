@@ -27,6 +27,7 @@ from services.query.query_context import QueryContext
 from services.query.questions import RegisteredQuestion
 from services.query.watch.answer import WatchedAnswer, read_rows, read_version
 from services.query.watch.answer_feed import AnswerFeed
+from services.query.watch.computing_limit import ComputingLimit
 from services.query.watch.exchange_changes import (
     ExchangeChanges,
     ListPlace,
@@ -42,8 +43,6 @@ from services.query.watch.resume_token import ResumeToken, TokenSigner
 MAX_FEEDS: Final = 500
 """Maximum number of distinct questions that one process watches. Without it callers could have a
 process compute and keep any number of answers."""
-_MAX_COMPUTING: Final = 4
-"""Feeds that compute at the same time, so that questions find a free thread."""
 _UNCACHED_SECONDS: Final = 1.0
 """Age at which an answer is computed again that depends on more than facts and the day."""
 
@@ -92,7 +91,7 @@ class WatchHub:
         self._timing = timing
         self.max_feeds = max_feeds
         self._feeds: dict[_FeedKey, _RunningFeed] = {}
-        self._computing = asyncio.Semaphore(_MAX_COMPUTING)
+        self._computing_limit = ComputingLimit()
         meter.watch(WATCH_FEEDS, lambda: self.feed_count)
         meter.watch(WATCH_SUBSCRIBERS, lambda: self.subscriber_count)
 
@@ -189,7 +188,7 @@ class WatchHub:
         }
 
         async def read_changes(place: ListPlace) -> ExchangeChanges:
-            async with self._computing:
+            async with self._computing_limit.wait_for_turn(None):
                 return await read(partial(read_exchange_changes, place=place))
 
         if watch.is_list:
@@ -208,7 +207,7 @@ class WatchHub:
             read_end=partial(self._read_end, partition),
             make_stamp=partial(self._make_stamp, partition, is_cacheable=asked.is_cacheable),
             positions=self._positions,
-            computing=self._computing,
+            computing_limit=self._computing_limit,
             timing=self._timing,
         )
         task = asyncio.create_task(updater.run(), name=watch.rpc.name)
