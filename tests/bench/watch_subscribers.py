@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import random
 import statistics
 import subprocess
@@ -12,7 +11,6 @@ from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Event as Signal
 from typing import Any
 
 import grpc
@@ -20,17 +18,18 @@ import grpc
 from mutua import Client
 from mutua.v1.event_pb2 import Event
 from mutua.v1.query_service_pb2 import Question
-from mutua.v1.types_pb2 import EXCHANGE_KIND_CALL
 from mutua.v1.watch_service_pb2 import WatchBalancesRequest
 from mutua.v1.watch_service_pb2_grpc import WatchServiceStub
 from tests.bench.figure import Figure
+from tests.bench.live_recording import make_call, offset_of, record_evenly
+from tests.bench.processes import read_peak_mib, read_processor_seconds
 from tests.cli.cli_process import run_up
 
 SUBSCRIBERS, QUESTIONS = 1_000, 20
 CHANNELS = 20
 ORGANIZATIONS = 300
 HISTORY = 5_000
-FACTS_PER_SECOND, DURATION_SECONDS = 200, 20
+FACTS_PER_SECOND, DURATION_SECONDS, BATCH = 200, 20, 10
 LIMIT_SECONDS = {"p50": 0.25, "p99": 0.5}
 LIMIT_SECONDS_HTTP = {"p50": 0.35, "p99": 0.7}
 LIMIT_MIB = 300
@@ -60,10 +59,16 @@ def _measure(transport: str, what: str, limit_seconds: dict[str, float]) -> Iter
                 assert subscribers.stdin is not None
                 assert subscribers.stdout is not None
                 subscribers.stdout.readline()  # all have their snapshot
-                before = _read_processor_seconds(server.pid)
-                acknowledged = _record_live(client)
-                processor = (_read_processor_seconds(server.pid) - before) / _elapsed(acknowledged)
-                memory_mib = _read_memory_mib(server.pid)
+                before = read_processor_seconds(server.pid)
+                acknowledged = record_evenly(
+                    client,
+                    _make_exchange,
+                    facts_per_second=FACTS_PER_SECOND,
+                    duration_seconds=DURATION_SECONDS,
+                    batch=BATCH,
+                )
+                processor = (read_processor_seconds(server.pid) - before) / _elapsed(acknowledged)
+                memory_mib = read_peak_mib(server.pid)
                 subscribers.stdin.write(f"{max(acknowledged)}\n")
                 subscribers.stdin.flush()
                 arrivals: list[list[tuple[float, int]]] = json.loads(subscribers.stdout.readline())
@@ -116,45 +121,13 @@ def _record_history(client: Client) -> str:
     return position
 
 
-def _record_live(client: Client) -> dict[int, float]:
-    """Records at an even rate; when the facts before each offset were acknowledged."""
-    acknowledged: dict[int, float] = {}
-    start, batch, never = time.monotonic(), 10, Signal()
-    for number in range(FACTS_PER_SECOND * DURATION_SECONDS // batch):
-        never.wait(max(0.0, start + number * batch / FACTS_PER_SECOND - time.monotonic()))
-        position = client.record([_make_exchange() for _ in range(batch)])
-        acknowledged[_offset_of(position)] = time.monotonic()
-    return acknowledged
-
-
 def _make_exchange() -> Event:
     giver, receiver = random.sample(range(ORGANIZATIONS), 2)
-    event = Event()
-    event.occur_time.FromDatetime(datetime.now(UTC) - timedelta(minutes=1))
-    exchange = event.exchange_recorded.exchange
-    exchange.giver_ids.append(f"o{giver}")
-    exchange.receiver_ids.append(f"o{receiver}")
-    exchange.kind = EXCHANGE_KIND_CALL
-    exchange.giver_minutes = 30
-    return event
-
-
-def _read_memory_mib(pid: int) -> float:
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+    return make_call(giver, receiver, datetime.now(UTC) - timedelta(minutes=1))
 
 
 def _elapsed(acknowledged: dict[int, float]) -> float:
     return max(acknowledged.values()) - min(acknowledged.values())
-
-
-def _read_processor_seconds(pid: int) -> float:
-    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
-    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
-
-
-def _offset_of(position: str) -> int:
-    return int(position.rpartition(".")[2])
 
 
 class _Arrivals:
@@ -167,7 +140,7 @@ class _Arrivals:
 
     def add(self, number: int, position: str, *, ends_step: bool) -> None:
         if number in self._complete:
-            self.by_subscriber[number].append((time.monotonic(), _offset_of(position)))
+            self.by_subscriber[number].append((time.monotonic(), offset_of(position)))
         elif ends_step:
             self._complete.add(number)
             self.complete_count.release()
