@@ -9,6 +9,7 @@ from tests.bench import (
     batch_recording,
     cluster_rebuild,
     commands,
+    dashboard,
     embedded_rebuild,
     end_to_end_latency,
     http_answers,
@@ -32,6 +33,7 @@ EMBEDDED = {
     "questions": questions.measure,
     "analyses": analyses.measure,
     "http_answers": http_answers.measure,
+    "dashboard": dashboard.measure,
     "watch_subscribers": watch_subscribers.measure,
     "watch_subscribers_over_http": watch_subscribers.measure_over_http,
 }
