@@ -16,11 +16,12 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final, TextIO
+from typing import Any, Final, Self, TextIO
 
 _ROOT: Final = Path(__file__).parents[1]
 _MAX_REQUEST_BYTES: Final = 200_000
@@ -87,6 +88,47 @@ class ForkedProcess:
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+
+class PipedProcess(ForkedProcess):
+    """A forked process whose output is read while it runs, through pipes."""
+
+    def __init__(self, arguments: Sequence[str], *, env: Mapping[str, str]) -> None:
+        self.stdout, stdout = _open_pipe()
+        self.stderr, stderr = _open_pipe()
+        with stdout, stderr:
+            super().__init__(arguments, stdout=stdout, stderr=stderr, env=env)
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        """Waits for the end, and returns the rest of standard output and of standard error.
+
+        Kills the process and raises subprocess.TimeoutExpired after `timeout` seconds.
+        """
+        with ThreadPoolExecutor(2) as pool, self.stdout, self.stderr:
+            stdout, stderr = (pool.submit(file.read) for file in (self.stdout, self.stderr))
+            try:
+                self.wait(timeout)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                raise
+            return stdout.result(), stderr.result()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stdout.close()
+        self.stderr.close()
+        self.wait()
+
+
+def _open_pipe() -> tuple[TextIO, TextIO]:
+    """Returns the end to read from and the end to write to."""
+    reading, writing = os.pipe()
+    return os.fdopen(reading), os.fdopen(writing, "w")
 
 
 @cache

@@ -15,6 +15,7 @@ from mutua.v1 import event_pb2 as pb
 from mutua.v1.types_pb2 import EXCHANGE_KIND_CALL
 from services.app.bootstrap import serve_embedded
 from services.app.data_maintenance import verify
+from tests.fork_server import PipedProcess
 from tests.waiting import PATIENCE_SECONDS
 
 ROOT: Final = Path(__file__).parents[2]
@@ -42,6 +43,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from mutua import Client
 from tests.faults.server_process import BATCH, facts
+from tests.fork_server import PipedProcess
 from tests.waiting import PATIENCE_SECONDS
 if sys.argv[1] == "--server":
     context = nullcontext(sys.argv[2])
@@ -79,34 +81,36 @@ def make_environment(**more: str) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1", **more}
 
 
-def start_python(
-    program: str, *arguments: str, under: Sequence[str] = (), **more: str
+def start_python(program: str, *arguments: str, **more: str) -> PipedProcess:
+    """Starts a Python program, with these environment variables more."""
+    return PipedProcess(["-c", program, *arguments], env=make_environment(**more))
+
+
+def start_python_under(
+    command: Sequence[str], program: str, *arguments: str
 ) -> "subprocess.Popen[str]":
-    """Starts a Python process. If another program runs it, both are one process group."""
+    """Starts a Python program that another command runs, both in one process group."""
     return subprocess.Popen(
-        [*under, sys.executable, "-c", program, *arguments],
+        [*command, sys.executable, "-c", program, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=make_environment(**more),
-        start_new_session=bool(under),
+        env=make_environment(),
+        start_new_session=True,
     )
 
 
-def count_acknowledged(process: "subprocess.Popen[str]") -> int:
+def count_acknowledged(process: PipedProcess) -> int:
     """Number of facts acknowledged to an import that ended."""
-    assert process.stdout is not None
     return sum(int(line) for line in process.stdout.read().split() if line.isdecimal())
 
 
 @contextmanager
 def run_server(
     data: Path, listen: str = "127.0.0.1:0", **more: str
-) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+) -> Iterator[tuple[PipedProcess, str]]:
     """A ready server and its address. It is killed at the end if it still runs."""
     process = start_python(SERVE, str(data), listen, **more)
-    assert process.stdout is not None
-    assert process.stderr is not None
     try:
         address = process.stdout.readline().strip()
         assert address, process.stderr.read()
@@ -118,7 +122,7 @@ def run_server(
         process.stderr.close()
 
 
-def kill(process: "subprocess.Popen[str]", *, after_seconds: float = 0.0) -> None:
+def kill(process: PipedProcess, *, after_seconds: float = 0.0) -> None:
     """Sends SIGKILL, unless the process ends within `after_seconds`."""
     with suppress(subprocess.TimeoutExpired):
         process.wait(after_seconds)

@@ -13,7 +13,7 @@ import pytest
 
 from mutua import Client, MutuaError
 from services.app.bootstrap import serve_embedded
-from tests.faults.server_process import SERVE, assert_intact, facts, start_python
+from tests.faults.server_process import SERVE, assert_intact, facts, start_python_under
 from tests.waiting import PATIENCE_SECONDS, wait_until
 
 LOG: Final = "log.sqlite"
@@ -52,7 +52,7 @@ def run_failing_server(
         pytest.skip("strace is not installed: apt install strace")
     inject = f"inject={calls}:error={error}:when={when}"
     traced = [strace, "-f", "-qq", "-o", "/dev/null", "-P", str(data / file), "-e", inject]
-    with start_python(SERVE, str(data), "127.0.0.1:0", under=traced) as server:
+    with start_python_under(traced, SERVE, str(data), "127.0.0.1:0") as server:
         try:
             assert server.stdout is not None
             assert server.stderr is not None

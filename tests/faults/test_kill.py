@@ -4,7 +4,6 @@ import os
 import random
 import re
 import signal
-import subprocess
 from contextlib import ExitStack, suppress
 from math import ceil
 from pathlib import Path
@@ -28,6 +27,7 @@ from tests.faults.server_process import (
     run_server,
     start_python,
 )
+from tests.fork_server import PipedProcess
 from tests.ports import allocate_port
 from tests.waiting import PATIENCE_SECONDS, wait_until
 
@@ -86,7 +86,7 @@ class TestCrashPoints:
         assert_acknowledged_facts_intact(again, data)
 
 
-def assert_acknowledged_facts_intact(importing: "subprocess.Popen[str]", data: Path) -> None:
+def assert_acknowledged_facts_intact(importing: PipedProcess, data: Path) -> None:
     durable = count_acknowledged(importing)
     importing.communicate()
     assert_intact(data, durable)
@@ -101,7 +101,6 @@ class TestKill:
         data, count, dice = tmp_path / "data", 0, random.Random(seed)
         for _ in range(3):
             importing = start_python(IMPORT, str(data), "-", str(count), "1000000")
-            assert importing.stdout is not None
             count += int(importing.stdout.readline())
             kill(importing, after_seconds=dice.uniform(0, 0.4))
             count += count_acknowledged(importing)
@@ -138,8 +137,8 @@ def _kill_a_server(data: Path, listen: str, dice: random.Random) -> None:
         server = ending.enter_context(start_python(SERVE, str(data), listen))
         if dice.random() < 0.2:
             ending.callback(kill, ending.enter_context(start_python(REBUILD, str(data))))
-        kill(server, after_seconds=dice.uniform(0, 2))
-        assert server.returncode == -signal.SIGKILL, server.stderr and server.stderr.read()
+        kill(server, after_seconds=dice.uniform(0, 1.2))
+        assert server.returncode == -signal.SIGKILL, server.stderr.read()
 
 
 def _record_20_and_crash_before_projection(data: Path) -> None:

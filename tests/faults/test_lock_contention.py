@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -22,6 +21,7 @@ from tests.faults.server_process import (
     facts,
     start_python,
 )
+from tests.fork_server import PipedProcess
 from tests.waiting import PATIENCE_SECONDS, wait_until
 
 ROUNDS = int(os.environ.get("MUTUA_TURNS_ROUNDS", "12"))
@@ -33,6 +33,7 @@ import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
 from mutua import Client
 from tests.faults.server_process import BATCH, facts
+from tests.fork_server import PipedProcess
 from tests.waiting import PATIENCE_SECONDS
 with Client(directory=sys.argv[1], deadline_seconds=PATIENCE_SECONDS) as client:
     for start in range(int(sys.argv[2]), int(sys.argv[3]), BATCH):
@@ -42,11 +43,9 @@ with Client(directory=sys.argv[1], deadline_seconds=PATIENCE_SECONDS) as client:
 
 
 @contextmanager
-def run_recorder(data: Path, first: int, end: int) -> Iterator["subprocess.Popen[str]"]:
+def run_recorder(data: Path, first: int, end: int) -> Iterator[PipedProcess]:
     """A process that has begun to record."""
     process = start_python(RECORD, str(data), str(first), str(end))
-    assert process.stdout is not None
-    assert process.stderr is not None
     try:
         assert process.stdout.readline(), process.stderr.read()
         yield process
@@ -57,7 +56,7 @@ def run_recorder(data: Path, first: int, end: int) -> Iterator["subprocess.Popen
         process.stderr.close()
 
 
-def start_log_command(data: Path, *words: str) -> "subprocess.Popen[str]":
+def start_log_command(data: Path, *words: str) -> PipedProcess:
     command = ["--data", str(data), "log", "--from", "A", "--to", "B", "--kind", "call"]
     return start_python("from services.cli.entry import main; main()", *command, *words)
 

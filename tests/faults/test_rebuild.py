@@ -185,7 +185,7 @@ class TestRebuild:
         delete_superseded(data)
         assert_intact(data, 30)
 
-    @pytest.mark.parametrize("after_seconds", [0.3, 0.5, 0.6, 0.7, 0.8])
+    @pytest.mark.parametrize("after_seconds", [0.2, 0.35, 0.42, 0.5, 0.6])
     def test_kill_at_any_moment_does_no_harm(self, data: Path, after_seconds: float) -> None:
         with run_server(data) as (server, address), Client(address) as client:
             with start_python(REBUILD, str(data)) as process:
@@ -268,7 +268,6 @@ class TestSwitchOver:
             assert verify(data).ok
             server.terminate()
             assert server.wait(PATIENCE_SECONDS) == 0
-            assert server.stderr is not None
             assert "Traceback" not in server.stderr.read()
         assert list_read_models(data) == {"read-3.sqlite"}
         assert_intact(data, counts[0])
@@ -358,7 +357,6 @@ class TestSwitchOver:
             assert read_current(data) == "read-1.sqlite"
             server.send_signal(signal.SIGTERM)
             assert server.wait(PATIENCE_SECONDS) == 0
-            assert server.stderr is not None
             assert "made from another log" in server.stderr.read()
 
 
