@@ -245,5 +245,5 @@ def read_prose(path: Path) -> str:
 
 @pytest.mark.parametrize("path", [*list_sources(), *list_documents()], ids=name)
 def test_prose_uses_no_word_to_avoid(path: Path) -> None:
-    if path != Path(__file__):
+    if path != Path(__file__) and WORDS_TO_AVOID.search(path.read_text()):
         assert WORDS_TO_AVOID.findall(read_prose(path)) == []
