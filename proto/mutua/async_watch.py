@@ -29,7 +29,7 @@ from mutua.v1.watch_service_pb2 import (
     WatchStatusRequest,
 )
 from mutua.watch_state import AnswerChange, WatchState
-from mutua.watched_rows import RowKey
+from mutua.watched_rows import LISTS, RowKey
 
 Row = TypeVar("Row")
 
@@ -105,10 +105,20 @@ class AsyncWatch(Generic[Row]):
             except MutuaError as failure:
                 error = failure
             if error.reason == "RESUME_TOKEN_INVALID" and self._request.resume_token:
-                self._request.resume_token = ""  # of another log, or of a server without its key
+                self._drop_token()
                 continue
             link = await self._reconnect(link, attempts, error)
             self._request.resume_token = self._state.resume_token
+
+    def _drop_token(self) -> None:
+        """Goes on without the token, which is of another log or of a server without its key.
+
+        A list has no snapshot with what was missed, so it goes on from its position: a server with
+        another log refuses that.
+        """
+        self._request.resume_token = ""
+        if self._rpc in LISTS:
+            self._request.after_position = self._state.position
 
     async def _reconnect(self, link: AsyncLink, attempts: Attempts, error: MutuaError) -> AsyncLink:
         """A link for the next stream. Raises the error with which it is too late or of no use."""
@@ -190,7 +200,8 @@ class AsyncWatches:
         """Exchanges as they are recorded, corrected and retracted after a position, none missed.
 
         Without `after_position` from now on; with that of an answer of `list_exchanges`, or of an
-        earlier watch, from there. `rows` stays empty, because this is a list.
+        earlier watch, from there. `rows` stays empty, because this is a list. Raises MutuaError
+        (POSITION_OF_ANOTHER_LOG) if the server has another log by now: then list again.
         """
         request = WatchExchangesRequest(
             question=to_question(self._programme, question, filters), after_position=after_position

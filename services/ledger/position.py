@@ -40,7 +40,8 @@ def parse_position(text: str, *, log_id: str, origins: Mapping[str, int]) -> Pos
         return position
     if match[1] not in origins:
         raise ForeignPositionError(
-            "the position is of another log: this server reads a different one"
+            "the position is of another log: this server reads a different one",
+            remedy="leave it out, or ask again and use the position of that answer",
         )
     if position.next_offset > origins[match[1]]:
         raise ForeignPositionError(

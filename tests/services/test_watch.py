@@ -18,6 +18,7 @@ from mutua.v1.types_pb2 import EXCHANGE_KIND_VISIT
 from mutua.v1.watch_service_pb2 import WatchBalancesRequest
 from mutua.v1.watch_service_pb2_grpc import WatchServiceStub
 from mutua.watched_rows import WATCHED_ROWS
+from services.adapters.sqlite.data_directory import TOKEN_KEY_FILE
 from services.app.bootstrap import serve_embedded
 from services.app.data_maintenance import rebuild
 from tests.ports import allocate_port
@@ -195,6 +196,40 @@ class TestConnection:
                 change = next(watch)
                 assert [row.organization_id for row in change.rows] == ["b", "c"]
                 assert [row.organization_id for row in change.removed] == ["a"]
+
+    @pytest.mark.parametrize("is_after_a_list", [False, True], ids=["from now on", "after a list"])
+    def test_exchanges_end_at_another_log(self, tmp_path: Path, *, is_after_a_list: bool) -> None:
+        address = f"127.0.0.1:{allocate_port()}"
+        with Client(address, deadline_seconds=PATIENCE_SECONDS) as client:
+            with serve_embedded(tmp_path / "a", purpose="a test", write=True, listen=address):
+                position = client.record([facts.exchange("a", "b")])
+                watch = client.watch.exchanges(
+                    after_position=position if is_after_a_list else "", with_progress=True
+                )
+                next(watch)
+            with (
+                serve_embedded(tmp_path / "b", purpose="a test", write=True, listen=address),
+                pytest.raises(MutuaError, match="another log") as ended,
+            ):
+                next(watch)
+        assert ended.value.reason == "POSITION_OF_ANOTHER_LOG"
+
+    def test_watch_goes_on_with_another_key(self, tmp_path: Path) -> None:
+        address = f"127.0.0.1:{allocate_port()}"
+        first, second = facts.exchange("a", "b"), facts.exchange("b", "c")
+        with Client(address, deadline_seconds=PATIENCE_SECONDS) as client:
+            with serve_embedded(tmp_path, purpose="a test", write=True, listen=address):
+                start = client.record([facts.exchange("x", "y")])
+                client.get_status(min_position=client.record([first]))
+                balances = client.watch.balances()
+                exchanges = client.watch.exchanges(after_position=start)
+                next(balances)
+                assert [row.exchange_id for row in next(exchanges).rows] == [first.event_id]
+            (tmp_path / TOKEN_KEY_FILE).unlink()
+            with serve_embedded(tmp_path, purpose="a test", write=True, listen=address):
+                client.get_status(min_position=client.record([second]))
+                assert {row.organization_id for row in next(balances).rows} == {"b", "c"}
+                assert [row.exchange_id for row in next(exchanges).rows] == [second.event_id]
 
     def test_nobody_there_is_an_error_within_the_deadline(self) -> None:
         with (
