@@ -60,7 +60,7 @@ export async function fetchAnswer(address, signal) {
 }
 
 /** @param {Response} response */
-async function readProblem(response) {
+export async function readProblem(response) {
   /** @type {{detail?: string, remedy?: string}} */
   const problem = await response.json().catch(() => ({}));
   const detail = problem.detail ?? `The server answered ${response.status}.`;

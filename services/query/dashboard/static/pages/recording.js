@@ -1,12 +1,15 @@
 // @ts-check
-/** Records a usual exchange with the keyboard alone, and takes it back. */
+/** Records a usual exchange with the keyboard alone, or a file, and takes either back. */
 
 import { AnswerError } from "../answers.js";
 import { card } from "../card.js";
 import { combobox } from "../combobox.js";
+import { fileImport } from "../file_import.js";
 import { formatMinutes } from "../format.js";
 import { h, name, replace } from "../dom.js";
+import { importedFiles } from "../imported_files.js";
 import { makeEvent, record } from "../facts.js";
+import { takeDrops } from "../drop_area.js";
 
 export const hasFilters = false;
 const USUAL_KINDS = ["message", "call", "meeting", "document", "webinar", "visit"];
@@ -29,6 +32,13 @@ export function mount(host, page) {
   const formPlace = h("div");
   const outcome = h("div", { class: "outcome", role: "status" });
   const latestPlace = h("div", { class: "stack" });
+  const programme = () => page.state.values.programme?.[0] ?? "";
+  const importing = fileImport({
+    programme,
+    kinds: () => answers.programme.data.kinds,
+    organizations: () => answers.programme.data.organizations,
+  });
+  const imported = importedFiles(programme);
   let isDrawn = false;
 
   /** @param {import("../app.js").Answers} latest */
@@ -38,14 +48,21 @@ export function mount(host, page) {
     if (!isDrawn) {
       isDrawn = true;
       [giver, receiver] = [findParty("log_giver"), findParty("log_receiver")];
-      replace(host, h("div", { class: "grid recording" },
-        h("section", { class: "card", "aria-labelledby": "card-form" },
-          h("h2", { id: "card-form" }, "Log an exchange"),
-          h("p", { class: "note" }, "Who gave, who received, what it was and how long it took the giver."),
-          formPlace, outcome), latestPlace));
+      const grid = h("div", { class: "grid recording" },
+        h("div", { class: "stack" },
+          h("section", { class: "card", "aria-labelledby": "card-form" },
+            h("h2", { id: "card-form" }, "Log an exchange"),
+            h("p", { class: "note" }, "Who gave, who received, what it was and how long it took the giver."),
+            formPlace, outcome),
+          importing.area),
+        h("div", { class: "stack" }, latestPlace, imported.element),
+        importing.preview);
+      takeDrops(grid, importing.take);
+      replace(host, grid);
       drawForm(page.state.values.log_topic?.[0]);
     }
     drawLatest();
+    imported.update(answers.recording);
   }
 
   /** @param {string} parameter of a link to the form @returns {Party | null} */
@@ -56,8 +73,8 @@ export function mount(host, page) {
 
   /** @param {string} [topic] chosen at first */
   function drawForm(topic) {
-    const { recording, programme } = answers;
-    const kinds = programme.data.kinds;
+    const { recording } = answers;
+    const { kinds, topics } = answers.programme.data;
     const usual = kinds.filter((/** @type {{word: string}} */ kind) => USUAL_KINDS.includes(kind.word));
     const form = /** @type {HTMLFormElement} */ (h("form", { class: "log", onsubmit: submit },
       h("div", { class: "row" },
@@ -72,7 +89,7 @@ export function mount(host, page) {
       choices("Kind", "kind", usual.map((/** @type {{word: string, label: string}} */ kind) => [kind.word, kind.label]), "call"),
       picks([
         ["more", "Another kind", kinds.filter((/** @type {{word: string}} */ kind) => !USUAL_KINDS.includes(kind.word))],
-        ["topic", "Topic, if any", programme.data.topics],
+        ["topic", "Topic, if any", topics],
       ], topic),
       choices("Effort of the giver", "minutes", [
         ...recording.data.effort_minutes.map((/** @type {number} */ minutes) => [String(minutes), formatMinutes(minutes)]),
@@ -148,7 +165,7 @@ export function mount(host, page) {
    */
   async function send(fact) {
     const key = JSON.stringify(fact);
-    const event = unanswered?.key === key ? unanswered.event : makeEvent(fact, page.state.values.programme?.[0] ?? "");
+    const event = unanswered?.key === key ? unanswered.event : makeEvent(fact, programme());
     unanswered = { key, event };
     try {
       await record(event);
