@@ -57,7 +57,7 @@ class TestLowestDeclaredVersions:
         assert "29 of 36 organizations on the roster" in output
         assert (
             run_program(programs / "mutua", "--data", tmp_path / "demo", "verify")
-            == "ok: 624 facts\n"
+            == "ok: 639 facts\n"
         )
 
     def test_processes_of_a_cluster_start(self, programs: Path) -> None:

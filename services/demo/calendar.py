@@ -5,7 +5,12 @@ from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from mutua.v1.types_pb2 import OCCUR_PRECISION_MONTH, OCCUR_PRECISION_QUARTER, OccurPrecision
+from mutua.v1.types_pb2 import (
+    OCCUR_PRECISION_MONTH,
+    OCCUR_PRECISION_QUARTER,
+    Date,
+    OccurPrecision,
+)
 
 FIRST_DATE: Final = date(2018, 7, 2)  # a Monday
 LAST_DATE: Final = date(2019, 12, 20)
@@ -35,3 +40,8 @@ def find_period(day: int, precision: OccurPrecision.ValueType) -> tuple[int, int
 def to_timestamp(day: int, minute: int = 0) -> Timestamp:
     days = FIRST_DATE.toordinal() + day - date(1970, 1, 1).toordinal()
     return Timestamp(seconds=(days * 24 * 60 + minute) * 60)
+
+
+def to_date(day: int) -> Date:
+    civil = FIRST_DATE + timedelta(day)
+    return Date(year=civil.year, month=civil.month, day=civil.day)

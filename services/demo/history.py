@@ -17,6 +17,8 @@ from mutua.v1.event_pb2 import (
     ExchangeRetracted,
     OrganizationContent,
     OrganizationRegistered,
+    PairingChoice,
+    PairingFormed,
 )
 from services.demo import CLIENT, calendar, sharing_model
 from services.demo.parties import Parties
@@ -29,6 +31,13 @@ FORGOTTEN_MINUTES: Final = 15
 EXCHANGES_PER_RETRACTION: Final = 120
 STARTS_PER_NEWCOMER: Final = 6  # until every organization has taken part
 MIN_DAYS_APART: Final = 31  # wider than the window for possible double reports
+PAIRING_DAYS: Final = (0, 30, 60)  # on which pairings begin
+PAIRING_CHOICES: Final = (
+    PairingChoice.PAIRING_CHOICE_THEMSELVES,
+    PairingChoice.PAIRING_CHOICE_CENTRE,
+    PairingChoice.PAIRING_CHOICE_UNSPECIFIED,
+    PairingChoice.PAIRING_CHOICE_THEMSELVES,
+)
 
 OFFICE: Final = ""  # the programme office records for no organization
 RECORDING_INTERVAL_DAYS: Final = 28  # each organization records on one of these days
@@ -78,6 +87,7 @@ class DemoHistory:
     def generate_days(self) -> Iterator[tuple[int, list[DemoFact]]]:
         """Yields every day with its facts, each of which is recorded on that day or later."""
         yield -1, [self._register(each) for each in self._roster]
+        yield -1, [self._pair(*each) for each in enumerate(self._parties.pairs)]
         for day in range(calendar.DAY_COUNT):
             if day % 7 < 5:  # day 0 is a Monday
                 yield day, list(self._generate_day(day))
@@ -87,6 +97,19 @@ class DemoHistory:
 
     def _register(self, content: OrganizationContent) -> DemoFact:
         event = Event(organization_registered=OrganizationRegistered(organization=content))
+        event.report_time.CopyFrom(calendar.to_timestamp(0))
+        return self._make_fact(OFFICE, -1, event)
+
+    def _pair(self, number: int, pair: tuple[str, str]) -> DemoFact:
+        """Binds an exemplar and its follower from the start of one of the first months on."""
+        exemplar, follower = pair
+        pairing = PairingFormed(
+            a=exemplar,
+            b=follower,
+            from_date=calendar.to_date(PAIRING_DAYS[number % len(PAIRING_DAYS)]),
+            chosen_by=PAIRING_CHOICES[number % len(PAIRING_CHOICES)],
+        )
+        event = Event(pairing_formed=pairing)
         event.report_time.CopyFrom(calendar.to_timestamp(0))
         return self._make_fact(OFFICE, -1, event)
 

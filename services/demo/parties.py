@@ -32,7 +32,8 @@ class Parties:
         self._weights = list(
             accumulate((rank // copies + 3) ** -1.4 for rank in range(len(active)))
         )
-        self._partners = _pair_up(active)
+        self.pairs: Final = _pair_up(active)
+        self._partners = {one: other for pair in self.pairs for one, other in (pair, pair[::-1])}
         self._kin = _find_kin(active)
 
     def draw(self, kind: ExchangeKind.ValueType, *, newcomer: str | None) -> ExchangeContent:
@@ -69,12 +70,11 @@ class Parties:
         return parties
 
 
-def _pair_up(active: list[OrganizationContent]) -> dict[str, str]:
-    """Pairs exemplars with followers, in both directions; surplus ones have no partner."""
+def _pair_up(active: list[OrganizationContent]) -> list[tuple[str, str]]:
+    """Pairs exemplars with followers; surplus ones have no partner."""
     exemplars = [each.organization_id for each in active if each.role == "exemplar"]
     followers = [each.organization_id for each in active if each.role == "follower"]
-    pairs = list(zip(exemplars, followers, strict=False))
-    return dict(pairs) | {follower: exemplar for exemplar, follower in pairs}
+    return list(zip(exemplars, followers, strict=False))
 
 
 def _find_kin(active: list[OrganizationContent]) -> dict[str, list[str]]:

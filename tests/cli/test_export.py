@@ -34,13 +34,13 @@ class TestReplay:
         export = run("--data", ".demo", "export", "log", "demo.jsonl.gz")
         assert (export.code, export.out) == (0, "")
         assert export.err.splitlines() == [
-            "624 of 624 records exported",
-            "Programmes: default (624).",
+            "639 of 639 records exported",
+            "Programmes: default (639).",
         ]
         replay = run("--data", "moved", "replay", "demo.jsonl.gz")
         assert (replay.code, replay.out.splitlines()) == (
             0,
-            ["Verified: moved holds 624 facts.", "Next: mutua --data moved status"],
+            ["Verified: moved holds 639 facts.", "Next: mutua --data moved status"],
         )
         for question in ("exchanges", "balances", "pairs", "organizations"):
             before, after = (

@@ -86,6 +86,17 @@ def test_roster_has_36_in_scope_and_15_outside(
     assert len(outside) == 15
 
 
+def test_pairings_bind_an_exemplar_with_a_follower(
+    events: list[Event], organizations: list[OrganizationContent]
+) -> None:
+    role = {each.organization_id: each.role for each in organizations}
+    pairings = [event.pairing_formed for event in events if event.HasField("pairing_formed")]
+    assert len(pairings) >= 12
+    assert {(role[each.a], role[each.b]) for each in pairings} == {("exemplar", "follower")}
+    bound = [party for each in pairings for party in (each.a, each.b)]
+    assert len(set(bound)) == len(bound)
+
+
 def test_19_pairings_share_a_core_system(organizations: list[OrganizationContent]) -> None:
     pairs = combinations(in_scope(organizations), 2)
     assert sum(bool(a.core_system) and a.core_system == b.core_system for a, b in pairs) == 19
@@ -119,8 +130,9 @@ def test_ids_names_and_aliases_are_unique(
 
 def test_first_recording_registers_every_organization(recordings: list[Recording]) -> None:
     assert recordings[0].organization == ""
-    assert len(recordings[0].events) == 51
-    assert all(event.HasField("organization_registered") for event in recordings[0].events)
+    kinds = [event.WhichOneof("fact") for event in recordings[0].events]
+    assert kinds[:51] == ["organization_registered"] * 51
+    assert {*kinds[51:]} == {"pairing_formed"}
 
 
 # Who takes part
