@@ -458,7 +458,7 @@ def test_large_request_does_not_block_event_loop(client: Client) -> None:
     event = facts.registration("X")
     for _ in range(200_000):
         event.organization_registered.organization.external_ids.add()
-    waits = []
+    waits = list[float]()
 
     def record() -> None:
         with pytest.raises(MutuaError):
@@ -472,7 +472,8 @@ def test_large_request_does_not_block_event_loop(client: Client) -> None:
         client.get_status()
         waits.append(time.monotonic() - start)
     recording.join()
-    assert max(waits) < 0.8
+    # A blocked loop answers one call for almost the whole time, however fast the machine is.
+    assert max(waits) < 0.7 * sum(waits)
 
 
 def test_repeated_fact_counts_once(client: Client) -> None:
