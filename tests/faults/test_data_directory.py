@@ -366,9 +366,9 @@ class TestReadOnlyDirectory:
         setpriv = shutil.which("setpriv")
         if setpriv is None or os.geteuid() != 0:
             pytest.skip("needs root and setpriv, to become another user")
-        # Every folder of the path must be readable, and none writable.
+        # Every folder of the path must be readable; the temporary folder stays writable for all.
         for folder in (data, *data.parents[:4]):
-            folder.chmod(0o755)
+            folder.chmod(folder.stat().st_mode | 0o055)
         program = (
             "import sys; from pathlib import Path; from tests.faults.test_data_directory import *\n"
             "print(exchange_count(Path(sys.argv[1]), write=False), verify(Path(sys.argv[1])).ok)\n"
