@@ -22,6 +22,7 @@ from typing import Final
 from mutua.location import POLL_SECONDS
 from mutua.v1.ingest_service_pb2_grpc import add_IngestServiceServicer_to_server
 from services.adapters.grpc.server import GrpcServer
+from services.adapters.open_files import raise_file_limit
 from services.adapters.sql_store.tables import MODEL_VERSION
 from services.adapters.sqlite.control_store import SqliteControlStore
 from services.adapters.sqlite.data_directory import DataDirectory
@@ -76,6 +77,7 @@ def serve(
     Raises MutuaError when the directory cannot be opened, OSError when an address cannot be bound.
     """
     tune_for_serving()
+    raise_file_limit()
 
     async def main() -> int:
         stop = StopSignal()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from services.adapters.grpc.server import GrpcServer
+from services.adapters.open_files import raise_file_limit
 from services.adapters.telemetry.logs import configure_logging
 from services.app.gc_tuning import tune_for_serving
 from services.ledger.errors import MutuaError, NewerSchemaError
@@ -31,6 +32,7 @@ def main(run: Callable[[Settings], int]) -> None:
         settings = read_settings()
         configure_logging(log_format=settings.log_format, level=settings.log_level)
         tune_for_serving()
+        raise_file_limit()
         status = run(settings)
     except (MutuaError, OSError) as error:
         logger.critical("%s", error)

@@ -19,6 +19,7 @@ from grpc_status import rpc_status
 
 from mutua.host_port import parse_host_port
 from mutua.limits import MAX_REQUEST_BYTES
+from services.adapters.open_files import count_grpc_connections
 from services.adapters.telemetry.call_metrics import instrument_handler
 from services.adapters.telemetry.logs import get_request_id
 from services.adapters.telemetry.metrics import NO_OP_METER, READY, Meter
@@ -56,6 +57,8 @@ _OPTIONS: Final = [
     # Clients may ping once a second, also while no call is pending.
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_ping_interval_without_data_ms", 1_000),
+    # A connection that sends nothing would have a place for 2 minutes.
+    ("grpc.server_handshake_timeout_ms", 10_000),
 ]
 
 # Strings, because only the stubs' classes are generic.
@@ -79,7 +82,11 @@ class GrpcServer:
         With `reuse_port` several processes may listen on the same address and share its
         connections.
         """
-        options = [*_OPTIONS, ("grpc.so_reuseport", int(reuse_port))]
+        options = [
+            *_OPTIONS,
+            ("grpc.so_reuseport", int(reuse_port)),
+            ("grpc.max_allowed_incoming_connections", count_grpc_connections()),
+        ]
         self.aio_server = grpc.aio.server(interceptors=[ErrorInterceptor(meter)], options=options)
         self.stopping = asyncio.Event()
         self._is_serving = False

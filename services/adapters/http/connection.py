@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import resource
 import sys
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -12,28 +11,21 @@ from typing import Any, Final
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from services.adapters.http.problems import PROBLEM_TYPE, describe_problem
+from services.adapters.open_files import count_http_connections
 from services.adapters.wire.json_form import to_json
 from services.ledger.errors import OverloadedError
 from services.ledger.wording import format_count
 
-_MAX_CONNECTIONS: Final = 4_096
 _LINGER_SECONDS: Final = 2.0
 MAX_HEAD_BYTES: Final = 64 << 10
 """Maximum size of the first line and the headers of a request."""
-
-
-def _count_affordable() -> int:
-    """Half of the files that the process may open: the log and gRPC need some too."""
-    soft_limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    unlimited = soft_limit == resource.RLIM_INFINITY
-    return _MAX_CONNECTIONS if unlimited else min(_MAX_CONNECTIONS, soft_limit // 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionLimits:
     """What a client may use of the server."""
 
-    max_connections: int = field(default_factory=_count_affordable)
+    max_connections: int = field(default_factory=count_http_connections)
     """Beyond them, the connection that has waited longest between requests is closed; if all
     have requests, a new one is refused."""
     head_seconds: float = 10.0
