@@ -1,4 +1,4 @@
-"""Watches of a cluster add up to its tables, whatever happens to processes and database."""
+"""Watches of a cluster add up to its tables, whatever happens to processes, database and topic."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import grpc
 import pytest
 
 from mutua import Client
+from mutua import MutuaError as ClientError
 from mutua.v1.event_pb2 import Event
 from mutua.v1.query_service_pb2 import Question
 from mutua.v1.watch_service_pb2 import (
@@ -23,19 +24,20 @@ from mutua.v1.watch_service_pb2 import (
 from mutua.v1.watch_service_pb2_grpc import WatchServiceStub
 from services.adapters.kafka.topic import KafkaTopic
 from services.adapters.postgres.store import PostgresStore
+from services.ledger.errors import MutuaError
 from services.ledger.position import Position
 from tests.cluster.chaos.proxy import LinkFault, Proxy, ProxyNetwork
 from tests.cluster.dev_cluster import MUTUA_COMMAND
 from tests.cluster.service_cluster import ServiceCluster
 from tests.cluster.service_process import ServiceProcess
 from tests.cluster.test_query import project
-from tests.cluster.topics import kafka_url
+from tests.cluster.topics import create_topic, delete_topic, kafka_url
 from tests.databases import create_sibling, replace_database
 from tests.faults.server_process import make_environment
 from tests.ports import allocate_port
 from tests.services import facts
 from tests.services.test_watch import QUESTIONS, begin, rows_by_key
-from tests.waiting import PATIENCE_SECONDS
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 PROGRAMME = "default"
 STREAM_SECONDS = "3"
@@ -81,20 +83,50 @@ class Site:
         self.projector.start()
 
     def rebuild(self) -> None:
-        subprocess.run(
-            [*MUTUA_COMMAND, "rebuild"],
-            env=make_environment(
-                MUTUA_LOG_URL=kafka_url(self._broker, self._topic),
-                MUTUA_STORE_URL=self._cluster.database,
-            ),
-            check=True,
-            capture_output=True,
-        )
+        assert self._start_rebuild().wait(PATIENCE_SECONDS) == 0
+
+    def make_topic_anew(self, *events: Event) -> str:
+        """Another log with these facts, from which all processes answer; the position after."""
+        processes = [self.projector, *self.queries]
+        delete_topic(self._broker, self._topic)
+        wait_until(self._create_topic, "the topic is made anew")
+        wait_until(lambda: all(each.has_ended() for each in processes), "all notice")
+        self._log.close()
+        self._log = KafkaTopic(self._cluster.address)
+        position = self.append(*events)
+        rebuilding = self._start_rebuild()
+
+        def has_ended() -> bool:
+            for process in processes:
+                if process.has_ended():  # projectors do until the new read models are active
+                    process.start()
+            return rebuilding.poll() is not None
+
+        wait_until(has_ended, "the rebuild ends")
+        assert rebuilding.returncode == 0
+        return position
 
     def close(self) -> None:
         self.network.close()
         self._log.close()
         self._cluster.close()
+
+    def _start_rebuild(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [*MUTUA_COMMAND, "rebuild"],
+            env=make_environment(
+                MUTUA_LOG_URL=kafka_url(self._broker, self._topic),
+                MUTUA_STORE_URL=self._cluster.database,
+            ),
+            stderr=subprocess.DEVNULL,
+        )
+
+    def _create_topic(self) -> bool:
+        try:
+            create_topic(self._broker, self._topic)
+        except MutuaError:
+            return False
+        return True
 
     def _back_up(self) -> str:
         with closing(PostgresStore(self._cluster.database)) as store:
@@ -124,6 +156,13 @@ class Subscriptions:
                 after_position=listing.position, with_progress=True, **filters
             )
             self.lists.append((filters, watch, rows))
+
+    def assert_lists_end(self) -> None:
+        """A place in the list of another log is of no use."""
+        for _, watch, _ in self.lists:
+            with pytest.raises(ClientError) as ended:
+                list(watch)
+            assert ended.value.reason == "POSITION_OF_ANOTHER_LOG"
 
     def follow(self, position: str) -> None:
         """Reads up to a position; everything then is as in the tables."""
@@ -173,6 +212,12 @@ def test_watches_add_up_to_the_tables_whatever_happens(site: Site) -> None:
         position = site.append(facts.alias("d", SUBJECT), facts.exchange("d", "e"))
         watched.follow(position)
         slow.follow(position)
+
+        position = site.make_topic_anew(facts.exchange("x", "y"), facts.exchange("y", SUBJECT))
+        for each in (watched, slow):
+            each.assert_lists_end()
+            each.begin_lists()
+            each.follow(position)
 
 
 def is_at(watch: Any, position: str) -> bool:

@@ -292,6 +292,16 @@ class TestStream:
 
         run_scenario(play)
 
+    def test_log_that_was_replaced_refers_to_other_servers(self) -> None:
+        async def play(scenario: WatchScenario) -> None:
+            watching = scenario.watch("WatchStatus")
+            await watching.read()
+            scenario.log.is_replaced = True
+            with pytest.raises(LogUnavailableError, match="another one"):
+                await watching.read_to_end()
+
+        run_scenario(play)
+
     def test_midnight_changes_the_day(self) -> None:
         async def play(scenario: WatchScenario) -> None:
             watching = scenario.watch()

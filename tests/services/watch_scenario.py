@@ -14,7 +14,7 @@ from mutua.v1.event_pb2 import Event
 from mutua.watch_state import WatchState
 from mutua.watched_rows import WATCHED_ROWS
 from services.adapters.sqlite.store import SqliteStore
-from services.ledger.errors import LogUnavailableError
+from services.ledger.errors import ForeignDataError, LogUnavailableError
 from services.ledger.ports import ReadableLog, Snapshot
 from services.ledger.question import OPEN_SCOPE, Scope
 from services.ledger.records import Record
@@ -42,6 +42,7 @@ class LogInMemory:
         self.log_id = log_id
         self.origins: dict[str, int] = {}
         self.records: list[Record] = []
+        self.is_replaced = False
 
     def find_partition(self, programme_id: str) -> int:
         return 0
@@ -50,6 +51,8 @@ class LogInMemory:
         return self
 
     def end(self) -> int:
+        if self.is_replaced:
+            raise ForeignDataError("the log is another one now")
         return len(self.records)
 
 

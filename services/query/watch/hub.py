@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Hashable, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Hashable, Iterator, Mapping
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, NamedTuple, TypeVar
 
 from services.adapters.telemetry.metrics import WATCH_FEEDS, WATCH_SUBSCRIBERS, Meter
 from services.ledger.errors import (
+    ForeignDataError,
     ImpossibleQuestionError,
     InvalidPositionError,
     LogUnavailableError,
@@ -115,7 +116,8 @@ class WatchHub:
         a stream, and when the server stops.
 
         Raises MutuaError at the first message: InvalidResumeTokenError for a token of another
-        question, principal or log, ImpossibleQuestionError, and what the question raises.
+        question, principal or log, ImpossibleQuestionError, and what the question raises. Raises
+        LogUnavailableError at any message once the log was replaced.
         """
         if self._positions.is_stopped:
             raise LogUnavailableError("this server is stopping", remedy="ask again, others answer")
@@ -123,13 +125,15 @@ class WatchHub:
         watch = WATCHES[rpc]
         without = ("resume_token", "after_position") if watch.is_list else ("resume_token",)
         key = _FeedKey(digest_request(request, without=without), scope)
-        held = await self._read_held_state(key, watch, request)
+        with _refer_to_others():
+            held = await self._read_held_state(key, watch, request)
         running = self._feeds.get(key) or self._start_feed(key, watch, request)
         running.subscriber_count += 1
         try:
-            async with aclosing(running.feed.subscribe(held)) as messages:
-                async for message in messages:
-                    yield message
+            with _refer_to_others():
+                async with aclosing(running.feed.subscribe(held)) as messages:
+                    async for message in messages:
+                        yield message
         finally:
             running.subscriber_count -= 1
             if not running.subscriber_count:
@@ -256,6 +260,18 @@ class WatchHub:
 
     async def _read_end(self, partition: int) -> int:
         return await asyncio.to_thread(self._log.get_partition(partition).end)
+
+
+@contextmanager
+def _refer_to_others() -> Iterator[None]:
+    """Raises LogUnavailableError when the log was replaced by another one.
+
+    This process is about to end, and subscribers come back to one that has the other log.
+    """
+    try:
+        yield
+    except ForeignDataError as error:
+        raise LogUnavailableError(error.message, remedy=error.remedy) from error
 
 
 def _refuse_known_at(request: Any) -> None:

@@ -12,7 +12,9 @@ from services.ledger.position import Position, parse_position
 from services.ledger.times import Day
 
 _SIGNATURE_BYTES: Final = 16
-_REMEDY: Final = "subscribe without it; the snapshot has everything"
+_REMEDY: Final = (
+    "subscribe without it; the snapshot has everything, and WatchExchanges goes on after_position"
+)
 
 
 @dataclass(frozen=True, slots=True)
