@@ -119,6 +119,20 @@ class TestConnections:
             with pytest.raises((ConnectionError, AssertionError)):
                 assert silent[0].recv(1) != b""
 
+    def test_connections_that_asked_before_stay(self) -> None:
+        with serving(max_connections=20) as address, ExitStack() as connections:
+            kept = connections.enter_context(connect(address))
+            for _ in range(2):
+                kept.sendall(GET)
+                answer = b""
+                while not answer.endswith(b"small"):
+                    received = kept.recv(65_536)
+                    assert received, "the server has closed it"
+                    answer += received
+                for _ in range(40):
+                    connections.enter_context(connect(address))
+                assert ask_small(address).startswith(b"HTTP/1.1 200 OK")
+
     def test_requests_under_way_are_not_ended_for_others(self) -> None:
         with serving(max_connections=3) as address, ExitStack() as connections:
             for _ in range(3):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from dataclasses import dataclass, field
+from heapq import nsmallest
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -17,6 +18,9 @@ from services.ledger.errors import OverloadedError
 from services.ledger.wording import format_count
 
 _LINGER_SECONDS: Final = 2.0
+_ROOMS: Final = 64
+"""Part of the connections that is closed at once. Looking for one at a time, among thousands, a
+crowd of new ones would stop all others for seconds."""
 MAX_HEAD_BYTES: Final = 64 << 10
 """Maximum size of the first line and the headers of a request."""
 
@@ -26,8 +30,8 @@ class ConnectionLimits:
     """What a client may use of the server."""
 
     max_connections: int = field(default_factory=count_http_connections)
-    """Beyond them, the connection that has waited longest between requests is closed; if all
-    have requests, a new one is refused."""
+    """Beyond them, the oldest between requests are closed, one or a 64th of all; ones without any
+    request yet come first. If all have requests, a new one is refused."""
     head_seconds: float = 10.0
     """Time from the first byte of a request, or from connecting, to the end of its headers. Without
     it, connections that never send would use up all."""
@@ -100,8 +104,9 @@ class HttpConnection(H11Protocol):
 
     def _make_room(self) -> None:
         others: set[Any] = {*self.connections} - {self}
-        oldest = min(filter(_is_idle, others), key=lambda each: each.accept_time, default=None)
-        if oldest is None:
+        count = max(1, self._limits.max_connections // _ROOMS)
+        oldest = nsmallest(count, filter(_is_idle, others), key=_order_to_close)
+        if not oldest:
             self._refuse(
                 503,
                 f"this server has {format_count(self._limits.max_connections, 'connection')} "
@@ -110,8 +115,9 @@ class HttpConnection(H11Protocol):
                 OverloadedError.reason,
             )
             return
-        self.connections.discard(oldest)
-        oldest.transport.abort()
+        for each in oldest:
+            self.connections.discard(each)
+            each.transport.abort()
 
     def _refuse(self, status: int, detail: str, code: str, reason: str = "") -> None:
         """Answers with a problem, and takes in what the client still sends.
@@ -149,3 +155,7 @@ class HttpConnection(H11Protocol):
 
 def _is_idle(connection: Any) -> bool:
     return connection.is_between_requests and not connection.transport.is_closing()
+
+
+def _order_to_close(connection: Any) -> tuple[bool, float]:
+    return connection.cycle is not None, connection.accept_time
