@@ -83,10 +83,12 @@ class TestPairings:
         expect(page.locator(".exchanges-list > li")).to_have_count(count)
 
     def test_programme_without_pairings_says_how_to_bring_them_in(
-        self, dashboard: Dashboard
+        self, dashboard: Dashboard, server: EmbeddedServer
     ) -> None:
-        page = dashboard.open("?view=pairings")
-        expect(page.get_by_text("mutua import pairings FILE")).to_be_visible()
+        with Client(server.address, programme="unpaired") as client:
+            client.get_status(min_position=client.record([exchange("ash", "birch")]))
+        page = dashboard.open("?view=pairings&programme=unpaired")
+        expect(page.get_by_text("import pairings FILE")).to_be_visible()
 
 
 @pytest.fixture(scope="module")

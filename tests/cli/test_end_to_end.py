@@ -175,7 +175,7 @@ class TestDemoWithOtherFacts:
         assert demo("--data", ".demo", "log", *self.LOG).code == 0
 
     def has_recorded_exchange(self, run: RunCommand) -> bool:
-        return "625 facts" in run("--data", ".demo", "verify").out
+        return "640 facts" in run("--data", ".demo", "verify").out
 
     def test_is_refused_without_a_terminal(self, run: RunCommand) -> None:
         result = run("demo")
