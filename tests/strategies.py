@@ -20,7 +20,9 @@ from hypothesis.strategies import DrawFn as Draw
 from mutua.v1.event_pb2 import (
     AliasAdded,
     Event,
+    ExchangeConfirmed,
     ExchangeContent,
+    ExchangeDisputed,
     NothingToReport,
     OrganizationContent,
     PairingChoice,
@@ -160,6 +162,8 @@ def denormalize(event: Event) -> Event:
             _blur_exchange(variant.exchange_corrected.exchange)
         case "exchange_retracted":
             _blur_text(variant.exchange_retracted.reason)
+        case "exchange_confirmed" | "exchange_disputed" as field:
+            _blur_statement(getattr(variant, field))
         case "organization_registered":
             _blur_organization(variant.organization_registered.organization)
         case "organization_updated":
@@ -183,6 +187,12 @@ def _blur_ids(fact: AliasAdded | NothingToReport | PairingFormed | PairingEnded)
     fact.organization_id = _blur(fact.organization_id)
     if isinstance(fact, AliasAdded):
         fact.alias = _blur(fact.alias)
+
+
+def _blur_statement(fact: ExchangeConfirmed | ExchangeDisputed) -> None:
+    fact.party = _blur(fact.party)
+    if fact.HasField("note"):
+        _blur_text(fact.note)
 
 
 def _blur_exchange(content: ExchangeContent) -> None:
@@ -280,6 +290,20 @@ def _retract(draw: Draw, event: Event, number: int) -> None:
     event.exchange_retracted.reason.plain = draw(st.sampled_from(("", "twice")))
 
 
+def _confirm(draw: Draw, event: Event, number: int) -> None:
+    _state(draw, event.exchange_confirmed)
+
+
+def _dispute(draw: Draw, event: Event, number: int) -> None:
+    _state(draw, event.exchange_disputed)
+
+
+def _state(draw: Draw, fact: ExchangeConfirmed | ExchangeDisputed) -> None:
+    fact.exchange_id, fact.party = draw(_targets), draw(_recorders)
+    if draw(st.booleans()):
+        fact.note.plain = "Caf\u00e9"
+
+
 def _register(draw: Draw, event: Event, number: int) -> None:
     _organization(draw, event.organization_registered.organization)
 
@@ -336,6 +360,8 @@ _KINDS = (
     _correct,
     _correct,
     _retract,
+    _confirm,
+    _dispute,
     _register,
     _update,
     _alias,
@@ -348,10 +374,11 @@ _THEMES = (
     (_correct, _correct, _correct, _correct, _retract),
     (_register, _update, _update, _alias, _alias, _alias, _nothing, _configure),
     (_alias, _alias, _alias, _register, _correct, _retract),
+    (_confirm, _confirm, _confirm, _dispute, _dispute, _correct, _retract, _alias),
     (_form_pairing, _form_pairing, _form_pairing, _end_pairing, _end_pairing, _alias),
     _KINDS,
 )
-"""A history is mostly about corrections, the roster, who is who, or anything."""
+"""A history is mostly about corrections, the roster, who is who, statements, pairings, or all."""
 _targets = st.sampled_from((0, 0, 0, 1, 2, 99)).map(event_id)
 _any_event = st.integers(1, 9).map(event_id)
 _recorders = st.sampled_from(ORGANIZATIONS + OUTSIDERS)

@@ -37,7 +37,7 @@ def correct(
     assert logged.event is not None
     history = ledger.histories.get(fact.exchange_id)
     if history is None:
-        return _await_exchange(ledger, fact.exchange_id)
+        return await_exchange(ledger, fact.exchange_id)
     if history.is_retracted:
         return AppliedVerdict()
     replaced = fact.replaces_event_id
@@ -62,13 +62,22 @@ def retract(
 ) -> Verdict:
     history = ledger.histories.get(fact.exchange_id)
     if history is None:
-        return _await_exchange(ledger, fact.exchange_id)
+        return await_exchange(ledger, fact.exchange_id)
     if not history.is_retracted:
         last = history.current
         _revise(
             journal, history, logged, at, RevisionState.RETRACTED, last.content_event, last.exchange
         )
     return AppliedVerdict()
+
+
+def await_exchange(ledger: Ledger, exchange_id: str) -> Verdict:
+    """Returns the verdict on a fact about an exchange that is not recorded yet."""
+    if exchange_id in ledger.digests:
+        return QuarantineVerdict(
+            QuarantineCause.NOT_APPLICABLE, f"{exchange_id} is a fact, but no exchange"
+        )
+    return WaitingVerdict(exchange_id)
 
 
 def add_correction_needs(needs: Needs, fact: ExchangeCorrected) -> None:
@@ -79,14 +88,6 @@ def add_correction_needs(needs: Needs, fact: ExchangeCorrected) -> None:
 def add_retraction_needs(needs: Needs, fact: ExchangeRetracted) -> None:
     needs.exchange_ids.add(fact.exchange_id)
     needs.event_ids.add(fact.exchange_id)
-
-
-def _await_exchange(ledger: Ledger, exchange_id: str) -> Verdict:
-    if exchange_id in ledger.digests:
-        return QuarantineVerdict(
-            QuarantineCause.NOT_APPLICABLE, f"{exchange_id} is a fact, but no exchange"
-        )
-    return WaitingVerdict(exchange_id)
 
 
 def _revise(

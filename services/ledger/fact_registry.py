@@ -11,6 +11,8 @@ from services.ledger import (
     organization_rules,
     pairing,
     programme,
+    report,
+    report_rules,
 )
 from services.ledger.errors import Violation
 from services.ledger.facts import Event, Fact, LoggedRecord
@@ -46,6 +48,12 @@ FACT_REGISTRY: Final[dict[type[Fact], FactKind]] = {
         exchange.check_exchange_retracted,
         exchange_rules.retract,
         exchange_rules.add_retraction_needs,
+    ),
+    report.ExchangeConfirmed: FactKind(
+        report.check_statement, report_rules.state, report_rules.add_statement_needs
+    ),
+    report.ExchangeDisputed: FactKind(
+        report.check_statement, report_rules.state, report_rules.add_statement_needs
     ),
     organization.OrganizationRegistered: FactKind(
         organization.check_organization_registered,

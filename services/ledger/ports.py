@@ -26,6 +26,7 @@ from services.ledger.records import (
     Watermark,
 )
 from services.ledger.state import Ledger, Needs
+from services.ledger.statements import Statement
 from services.ledger.times import Month
 
 
@@ -169,6 +170,9 @@ class Snapshot(Protocol):
         equal times are in log order. `after` is the key of the exchange before the first one: its
         times in this order, then its number.
         """
+
+    def read_statements(self, programme_id: str, exchange: int) -> list[Statement]:
+        """Returns what parties said of the exchange with this number, the last one last."""
 
     def read_aliases(self, programme_id: str, from_offset: int) -> list[BoundAlias]:
         """Returns the aliases that took effect at an offset or later, in log order."""

@@ -8,6 +8,7 @@ from services.ledger.exchange import Exchange
 from services.ledger.facts import Event, LoggedRecord, Source
 from services.ledger.identity import resolve
 from services.ledger.organization import Organization
+from services.ledger.statements import Statement
 from services.ledger.times import Instant
 
 
@@ -37,6 +38,8 @@ class ExchangeHistory:
     exchange_id: str
     number: int
     revisions: list[Revision]
+    statements: list[Statement] = field(default_factory=list)
+    """All of them in a whole ledger; in a part, what the slab adds."""
 
     @property
     def current(self) -> Revision:
@@ -102,6 +105,8 @@ class Journal:
     versions: list[OrganizationVersion] = field(default_factory=list)
     aliases: list[tuple[str, str, int]] = field(default_factory=list)
     """Alias, organization, the offset from which on they are bound."""
+    statements: list[tuple[int, Statement]] = field(default_factory=list)
+    """Number of the exchange, statement about it."""
     waiting_changes: dict[str, tuple[str, LoggedRecord]] = field(default_factory=dict)
     """Event id -> awaited key, "" for none, for every fact that began or ended to wait."""
     quarantine: dict[int, tuple[QuarantineCause, str, LoggedRecord]] = field(default_factory=dict)
@@ -118,11 +123,14 @@ class Needs:
     """Exchanges that the slab changes."""
     organization_ids: set[str] = field(default_factory=set)
     """Organizations and aliases with facts in the slab; an empty set needs no roster."""
+    aliases: bool = False
+    """Whether facts of the slab are judged after aliases, which needs the roster too."""
 
     def add(self, other: "Needs") -> None:
         self.event_ids |= other.event_ids
         self.exchange_ids |= other.exchange_ids
         self.organization_ids |= other.organization_ids
+        self.aliases |= other.aliases
 
     def list_awaited_keys(self) -> set[str]:
         """Returns the keys that the slab may settle."""

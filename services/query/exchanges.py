@@ -17,6 +17,7 @@ from services.ledger.question import POSSIBLE_DOUBLE_REPORTS
 from services.ledger.records import ExchangeFilter, StoredRevision
 from services.query.query_context import QueryContext
 from services.query.row_order import OrderTerm, parse_order
+from services.query.statements import make_statement_fields
 
 ORDERABLE_TIMES: Final = ("occur_time", "record_time")
 """Fields that exchanges can be sorted by: times of the current revision."""
@@ -67,9 +68,12 @@ def get_exchange(query: QueryContext) -> pb.GetExchangeResponse:
             f"no exchange {exchange_id!r} was recorded in programme {programme_id!r}",
             remedy="mutua exchanges lists what was",
         )
+    statement_fields = make_statement_fields(query, revisions)
     if before := _id(query.request.before_event_id):
         revisions = _earlier(revisions, before)
-    return pb.GetExchangeResponse(exchange=from_revisions(revisions), **query.coverage_fields())
+    return pb.GetExchangeResponse(
+        exchange=from_revisions(revisions), **statement_fields, **query.coverage_fields()
+    )
 
 
 def _earlier(revisions: list[StoredRevision], event_id: str) -> list[StoredRevision]:

@@ -53,6 +53,11 @@ def _fill_small(draw: st.DrawFn, event: pb.Event, field: str | None) -> None:
     if field == "exchange_retracted":
         event.exchange_retracted.exchange_id = draw(NAMES)
         event.exchange_retracted.reason.plain = draw(NAMES) + draw(SPACES)
+    elif field in ("exchange_confirmed", "exchange_disputed"):
+        statement = getattr(event, field)
+        statement.exchange_id = draw(NAMES)
+        statement.party = draw(NAMES) + draw(SPACES)
+        statement.note.plain = draw(NAMES) + draw(SPACES)
     elif field == "alias_added":
         event.alias_added.alias = draw(NAMES) + draw(SPACES)
     elif field == "nothing_to_report":

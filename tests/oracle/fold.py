@@ -12,11 +12,15 @@ from google.protobuf.message import Message
 
 from mutua.v1.event_pb2 import (
     Event,
+    ExchangeConfirmed,
+    ExchangeContent,
+    ExchangeDisputed,
     OrganizationContent,
     PairingEnded,
     PairingFormed,
     ProgrammeConfigured,
 )
+from mutua.v1.types_pb2 import REPORT_SIDE_GIVER, REPORT_SIDE_THIRD_PARTY
 
 APPLIED = "applied"
 WAITING = "waiting"
@@ -48,6 +52,16 @@ class OracleExchange:
 
 
 @dataclass(frozen=True, slots=True)
+class OracleStatement:
+    """What a party said of an exchange, and the revision of which it said so."""
+
+    event_id: str
+    party: str
+    agrees: bool
+    revision: Event
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     """A fact waits for the fact, or the registration, with this id."""
 
@@ -70,6 +84,8 @@ class OracleLedger:
     pairing_facts: list[Event] = field(default_factory=list)
     topic_labels: dict[str, str] = field(default_factory=dict)
     working_day_minutes: int | None = None
+    statements: dict[str, list[OracleStatement]] = field(default_factory=dict)
+    """Exchange -> statements, the last one last."""
     standing_exchanges: list[Any] | None = None
     """What `list_standing_exchanges` lists, kept for the next question of a finished fold."""
 
@@ -133,15 +149,17 @@ def _apply(ledger: OracleLedger, event: Event) -> str | Wait:
             return _register(ledger, organization)
         case "alias_added":
             return _bind(ledger, [event.alias_added.alias], event.alias_added.organization_id)
-        case "nothing_to_report" | "pairing_formed" | "pairing_ended":
+        case "nothing_to_report" | "pairing_formed" | "pairing_ended" | "programme_configured":
             return _collect(ledger, event)
-        case "programme_configured":
-            return _configure(ledger, event.programme_configured)
+        case "exchange_confirmed" | "exchange_disputed":
+            return _state(ledger, event)
         case other:
             raise ValueError(f"the oracle does not know facts of kind {other}")
 
 
 def _collect(ledger: OracleLedger, event: Event) -> str:
+    if event.HasField("programme_configured"):
+        return _configure(ledger, event.programme_configured)
     if not event.HasField("nothing_to_report"):
         ledger.pairing_facts.append(event)
         return APPLIED
@@ -186,6 +204,53 @@ def _retract(ledger: OracleLedger, event: Event) -> str | Wait:
         exchange.is_retracted = True
         exchange.revisions.append(event)
     return APPLIED
+
+
+def _state(ledger: OracleLedger, event: Event) -> str | Wait:
+    agrees = event.HasField("exchange_confirmed")
+    fact: ExchangeConfirmed | ExchangeDisputed
+    fact = event.exchange_confirmed if agrees else event.exchange_disputed
+    exchange = _target(ledger, fact.exchange_id)
+    if not isinstance(exchange, OracleExchange):
+        return exchange
+    if exchange.is_retracted:
+        return APPLIED
+    revision = exchange.revisions[-1]
+    party = ledger.resolve(fact.party)
+    sides = find_sides_by_party(ledger, revision)
+    if party not in sides or sides[party] & find_reporting_sides(ledger, revision):
+        return NOT_APPLICABLE
+    statement = OracleStatement(event.event_id, fact.party, agrees, revision)
+    ledger.statements.setdefault(fact.exchange_id, []).append(statement)
+    return APPLIED
+
+
+def find_sides_by_party(ledger: OracleLedger, revision: Event) -> dict[str, set[str]]:
+    """Organization -> its sides; every party of a joint exchange is a side of its own."""
+    content, sides = get_content(revision), dict[str, set[str]]()
+    for organization_id in map(ledger.resolve, content.giver_ids):
+        sides.setdefault(organization_id, set()).add("givers")
+    for organization_id in map(ledger.resolve, content.receiver_ids):
+        sides.setdefault(organization_id, set()).add("receivers")
+    for organization_id in map(ledger.resolve, content.party_ids):
+        sides.setdefault(organization_id, set()).add(f"party {organization_id}")
+    return sides
+
+
+def find_reporting_sides(ledger: OracleLedger, revision: Event) -> set[str]:
+    """The side that reported; empty for a third party."""
+    content = get_content(revision)
+    sides = find_sides_by_party(ledger, revision).get(ledger.resolve(revision.recorded_by), set())
+    if content.reported_by == REPORT_SIDE_THIRD_PARTY:
+        return set()
+    if content.reported_by and not content.party_ids:
+        return {"givers" if content.reported_by == REPORT_SIDE_GIVER else "receivers"}
+    return {"givers"} if "givers" in sides else sides
+
+
+def get_content(revision: Event) -> ExchangeContent:
+    corrected = revision.HasField("exchange_corrected")
+    return (revision.exchange_corrected if corrected else revision.exchange_recorded).exchange
 
 
 def _target(ledger: OracleLedger, exchange_id: str) -> OracleExchange | str | Wait:

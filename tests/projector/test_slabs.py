@@ -67,10 +67,10 @@ def projected(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _one_of_each() -> list[Event]:
     events = [
         Event(event_id=event_id(number), programme_id=PROGRAMME, recorded_by="alder")
-        for number in range(13)
+        for number in range(14)
     ]
     recorded, corrected, joint, waiting, lost, reused, registered, alias, undone, *rest = events
-    retracted, nothing, configured, paired = rest
+    retracted, nothing, configured, paired, disputed = rest
     for event in (recorded, corrected, joint, waiting, lost, undone):
         event.occur_time.FromJsonString("2024-03-04T10:00:00Z")
         event.report_time.FromJsonString("2024-03-05T10:00:00Z")
@@ -99,10 +99,14 @@ def _one_of_each() -> list[Event]:
     paired.pairing_formed.a, paired.pairing_formed.b = "alder", "birch"
     paired.pairing_formed.from_date.CopyFrom(as_date(_OPENED))
     configured.programme_configured.topics.add(topic="interfaces", label="Interfaces & messages")
+    disputed.exchange_disputed.exchange_id, disputed.exchange_disputed.party = (
+        recorded.event_id,
+        "birch",
+    )
     reused.CopyFrom(recorded)
     reused.exchange_recorded.exchange.giver_minutes = 60
     told = [recorded, corrected, joint, waiting, registered, lost, reused, alias]
-    return [*told, undone, retracted, nothing, paired, configured]
+    return [*told, undone, retracted, nothing, paired, configured, disputed]
 
 
 @contextmanager

@@ -106,3 +106,11 @@ def alias(other: str, organization_id: str) -> pb.Event:
     event.alias_added.alias = other
     event.alias_added.organization_id = organization_id
     return event
+
+
+OLD_ID = "018f3c2e-7b1a-7cc0-9d3e-5a0b1c2d3e4f"
+
+
+def confirmation(exchange_id: str = OLD_ID, *, party: str = "B", event_id: str = "") -> pb.Event:
+    fact = pb.ExchangeConfirmed(exchange_id=exchange_id, party=party)
+    return pb.Event(event_id=event_id or uuid7(), exchange_confirmed=fact)

@@ -175,6 +175,8 @@ class Event(_message.Message):
     EXCHANGE_RECORDED_FIELD_NUMBER: _builtins.int
     EXCHANGE_CORRECTED_FIELD_NUMBER: _builtins.int
     EXCHANGE_RETRACTED_FIELD_NUMBER: _builtins.int
+    EXCHANGE_CONFIRMED_FIELD_NUMBER: _builtins.int
+    EXCHANGE_DISPUTED_FIELD_NUMBER: _builtins.int
     ORGANIZATION_REGISTERED_FIELD_NUMBER: _builtins.int
     ORGANIZATION_UPDATED_FIELD_NUMBER: _builtins.int
     ALIAS_ADDED_FIELD_NUMBER: _builtins.int
@@ -230,6 +232,14 @@ class Event(_message.Message):
         """An exchange did not happen, or should not stand."""
 
     @_builtins.property
+    def exchange_confirmed(self) -> Global___ExchangeConfirmed:
+        """The other side agrees that an exchange happened."""
+
+    @_builtins.property
+    def exchange_disputed(self) -> Global___ExchangeDisputed:
+        """The other side does not agree."""
+
+    @_builtins.property
     def organization_registered(self) -> Global___OrganizationRegistered:
         """An organization joins the roster."""
 
@@ -274,6 +284,8 @@ class Event(_message.Message):
         exchange_recorded: Global___ExchangeRecorded | None = ...,
         exchange_corrected: Global___ExchangeCorrected | None = ...,
         exchange_retracted: Global___ExchangeRetracted | None = ...,
+        exchange_confirmed: Global___ExchangeConfirmed | None = ...,
+        exchange_disputed: Global___ExchangeDisputed | None = ...,
         organization_registered: Global___OrganizationRegistered | None = ...,
         organization_updated: Global___OrganizationUpdated | None = ...,
         alias_added: Global___AliasAdded | None = ...,
@@ -285,11 +297,11 @@ class Event(_message.Message):
         assurance: _types_pb2.Assurance.ValueType = ...,
         record_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["alias_added", b"alias_added", "exchange_corrected", b"exchange_corrected", "exchange_recorded", b"exchange_recorded", "exchange_retracted", b"exchange_retracted", "fact", b"fact", "nothing_to_report", b"nothing_to_report", "occur_time", b"occur_time", "organization_registered", b"organization_registered", "organization_updated", b"organization_updated", "pairing_ended", b"pairing_ended", "pairing_formed", b"pairing_formed", "programme_configured", b"programme_configured", "record_time", b"record_time", "report_time", b"report_time", "source", b"source"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["alias_added", b"alias_added", "exchange_confirmed", b"exchange_confirmed", "exchange_corrected", b"exchange_corrected", "exchange_disputed", b"exchange_disputed", "exchange_recorded", b"exchange_recorded", "exchange_retracted", b"exchange_retracted", "fact", b"fact", "nothing_to_report", b"nothing_to_report", "occur_time", b"occur_time", "organization_registered", b"organization_registered", "organization_updated", b"organization_updated", "pairing_ended", b"pairing_ended", "pairing_formed", b"pairing_formed", "programme_configured", b"programme_configured", "record_time", b"record_time", "report_time", b"report_time", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alias_added", b"alias_added", "assurance", b"assurance", "event_id", b"event_id", "exchange_corrected", b"exchange_corrected", "exchange_recorded", b"exchange_recorded", "exchange_retracted", b"exchange_retracted", "fact", b"fact", "nothing_to_report", b"nothing_to_report", "occur_precision", b"occur_precision", "occur_time", b"occur_time", "organization_registered", b"organization_registered", "organization_updated", b"organization_updated", "pairing_ended", b"pairing_ended", "pairing_formed", b"pairing_formed", "programme_configured", b"programme_configured", "programme_id", b"programme_id", "record_time", b"record_time", "recorded_by", b"recorded_by", "report_time", b"report_time", "source", b"source", "visibility", b"visibility"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alias_added", b"alias_added", "assurance", b"assurance", "event_id", b"event_id", "exchange_confirmed", b"exchange_confirmed", "exchange_corrected", b"exchange_corrected", "exchange_disputed", b"exchange_disputed", "exchange_recorded", b"exchange_recorded", "exchange_retracted", b"exchange_retracted", "fact", b"fact", "nothing_to_report", b"nothing_to_report", "occur_precision", b"occur_precision", "occur_time", b"occur_time", "organization_registered", b"organization_registered", "organization_updated", b"organization_updated", "pairing_ended", b"pairing_ended", "pairing_formed", b"pairing_formed", "programme_configured", b"programme_configured", "programme_id", b"programme_id", "record_time", b"record_time", "recorded_by", b"recorded_by", "report_time", b"report_time", "source", b"source", "visibility", b"visibility"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_fact: _TypeAlias = _typing.Literal["exchange_recorded", "exchange_corrected", "exchange_retracted", "organization_registered", "organization_updated", "alias_added", "nothing_to_report", "pairing_formed", "pairing_ended", "programme_configured"]  # noqa: Y015
+    _WhichOneofReturnType_fact: _TypeAlias = _typing.Literal["exchange_recorded", "exchange_corrected", "exchange_retracted", "exchange_confirmed", "exchange_disputed", "organization_registered", "organization_updated", "alias_added", "nothing_to_report", "pairing_formed", "pairing_ended", "programme_configured"]  # noqa: Y015
     _WhichOneofArgType_fact: _TypeAlias = _typing.Literal["fact", b"fact"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_fact) -> _WhichOneofReturnType_fact | None: ...
 
@@ -523,6 +535,79 @@ class ExchangeRetracted(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExchangeRetracted: _TypeAlias = ExchangeRetracted  # noqa: Y015
+
+@_typing.final
+class ExchangeConfirmed(_message.Message):
+    """Says that a party agrees: the exchange happened as its current revision says. Only a party on
+    another side than the reporter can say so; of any other organization the fact is quarantined as
+    NOT_APPLICABLE. Waits until the exchange exists. It holds as long as the exchange keeps its parties,
+    its kind, and a date within so many days of the one stated: 1 for messages, calls, meetings and
+    webinars; 2 for advice, workshops and visits; 3 for conferences; 7 for documents, introductions and
+    others; 14 for shared configurations; 31 for the rest. The later of two statements of one
+    party replaces the earlier one. After a retraction it applies without effect.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXCHANGE_ID_FIELD_NUMBER: _builtins.int
+    PARTY_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    exchange_id: _builtins.str
+    """The event id of the ExchangeRecorded."""
+    party: _builtins.str
+    """The organization that agrees, as recorded or by an alias: 1 to 128 characters."""
+    @_builtins.property
+    def note(self) -> _types_pb2.Text:
+        """A remark, at most 4,000 characters."""
+
+    def __init__(
+        self,
+        *,
+        exchange_id: _builtins.str = ...,
+        party: _builtins.str = ...,
+        note: _types_pb2.Text | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["note", b"note"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exchange_id", b"exchange_id", "note", b"note", "party", b"party"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExchangeConfirmed: _TypeAlias = ExchangeConfirmed  # noqa: Y015
+
+@_typing.final
+class ExchangeDisputed(_message.Message):
+    """Says that a party does not agree that the exchange happened as its current revision says. Rules
+    as for ExchangeConfirmed. The exchange still counts.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXCHANGE_ID_FIELD_NUMBER: _builtins.int
+    PARTY_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    exchange_id: _builtins.str
+    """The event id of the ExchangeRecorded."""
+    party: _builtins.str
+    """The organization that does not agree, as recorded or by an alias: 1 to 128 characters."""
+    @_builtins.property
+    def note(self) -> _types_pb2.Text:
+        """Why, in words; at most 4,000 characters."""
+
+    def __init__(
+        self,
+        *,
+        exchange_id: _builtins.str = ...,
+        party: _builtins.str = ...,
+        note: _types_pb2.Text | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["note", b"note"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exchange_id", b"exchange_id", "note", b"note", "party", b"party"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExchangeDisputed: _TypeAlias = ExchangeDisputed  # noqa: Y015
 
 @_typing.final
 class OrganizationContent(_message.Message):

@@ -1887,8 +1887,22 @@ class GetExchangeResponse(_message.Message):
     AS_OF_DATE_FIELD_NUMBER: _builtins.int
     COVERAGE_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
+    STATEMENTS_FIELD_NUMBER: _builtins.int
+    IS_CONFIRMED_FIELD_NUMBER: _builtins.int
+    IS_DISPUTED_FIELD_NUMBER: _builtins.int
+    REPORTING_SIDE_FIELD_NUMBER: _builtins.int
     position: _builtins.str
     """The position the answer was computed at. Opaque."""
+    is_confirmed: _builtins.bool
+    """Whether two sides of the exchange stand by it and nobody disputes it: a side that reported it,
+    and a side of which an organization confirmed it. Every party of a joint exchange is a side.
+    """
+    is_disputed: _builtins.bool
+    """Whether a party disputes it."""
+    reporting_side: _types_pb2.ReportSide.ValueType
+    """The side that reported it, as it is now: reported_by, else the side that recorded_by is on, else
+    a third party. Unspecified: a joint exchange that one of its parties recorded.
+    """
     @_builtins.property
     def exchange(self) -> Global___Exchange:
         """The exchange with all its revisions."""
@@ -1905,6 +1919,10 @@ class GetExchangeResponse(_message.Message):
     def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What to keep in mind, in upper-snake words."""
 
+    @_builtins.property
+    def statements(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExchangeStatement]:
+        """What parties on other sides than the reporter said of it, oldest first; the newest 1 MiB."""
+
     def __init__(
         self,
         *,
@@ -1913,14 +1931,74 @@ class GetExchangeResponse(_message.Message):
         as_of_date: _types_pb2.Date | None = ...,
         coverage: Global___Coverage | None = ...,
         warnings: _abc.Iterable[_builtins.str] | None = ...,
+        statements: _abc.Iterable[Global___ExchangeStatement] | None = ...,
+        is_confirmed: _builtins.bool = ...,
+        is_disputed: _builtins.bool = ...,
+        reporting_side: _types_pb2.ReportSide.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage", "exchange", b"exchange"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage", "exchange", b"exchange", "position", b"position", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage", "exchange", b"exchange", "is_confirmed", b"is_confirmed", "is_disputed", b"is_disputed", "position", b"position", "reporting_side", b"reporting_side", "statements", b"statements", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetExchangeResponse: _TypeAlias = GetExchangeResponse  # noqa: Y015
+
+@_typing.final
+class ExchangeStatement(_message.Message):
+    """What a party said of an exchange that another side reported."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    AGREES_FIELD_NUMBER: _builtins.int
+    PARTY_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    RECORD_TIME_FIELD_NUMBER: _builtins.int
+    RECORDED_BY_FIELD_NUMBER: _builtins.int
+    REVISION_ID_FIELD_NUMBER: _builtins.int
+    IS_CURRENT_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.str
+    """The event id of the ExchangeConfirmed or ExchangeDisputed."""
+    agrees: _builtins.bool
+    """True: ExchangeConfirmed. False: ExchangeDisputed."""
+    party: _builtins.str
+    """The organization that said so; an alias is resolved."""
+    recorded_by: _builtins.str
+    """Who recorded it."""
+    revision_id: _builtins.str
+    """The event id of the revision of which it was said."""
+    is_current: _builtins.bool
+    """Whether it holds: the same party did not say anything later, and no later revision has other
+    parties, another kind, or a date too far from the one stated; see ExchangeConfirmed.
+    """
+    @_builtins.property
+    def note(self) -> _types_pb2.Text:
+        """What it remarked."""
+
+    @_builtins.property
+    def record_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was appended to the log."""
+
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.str = ...,
+        agrees: _builtins.bool = ...,
+        party: _builtins.str = ...,
+        note: _types_pb2.Text | None = ...,
+        record_time: _timestamp_pb2.Timestamp | None = ...,
+        recorded_by: _builtins.str = ...,
+        revision_id: _builtins.str = ...,
+        is_current: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["note", b"note", "record_time", b"record_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agrees", b"agrees", "event_id", b"event_id", "is_current", b"is_current", "note", b"note", "party", b"party", "record_time", b"record_time", "recorded_by", b"recorded_by", "revision_id", b"revision_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExchangeStatement: _TypeAlias = ExchangeStatement  # noqa: Y015
 
 @_typing.final
 class GetNetworkRequest(_message.Message):

@@ -38,7 +38,7 @@ def load_ledger(connection: Connection, programme: int, programme_id: str, needs
     """
     ledger = Ledger()
     _load_waiting(connection, programme, programme_id, needs, ledger)
-    if needs.organization_ids:
+    if needs.organization_ids or needs.aliases:
         _load_roster(connection, programme, programme_id, ledger)
     fact, offsets = FactRow.table().c, {}
     for chunk in _chunks(needs.event_ids):

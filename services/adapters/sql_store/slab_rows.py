@@ -22,6 +22,7 @@ from services.adapters.sql_store.tables import (
     QuarantineRow,
     ReadModelRow,
     RetractedPartyRow,
+    StatementRow,
     TopicRow,
     WaitingRow,
 )
@@ -223,6 +224,9 @@ def _make_fact_rows(programme: int, journal: Journal) -> dict[type[ReadModelRow]
             (programme, logged.offset, *make_statement(event, event.fact))
             for logged in journal.facts
             if (event := logged.event) and isinstance(event.fact, PairingFormed | PairingEnded)
+        ],
+        StatementRow: [
+            (programme, exchange, *statement) for exchange, statement in journal.statements
         ],
         ProgrammeConfigurationRow: [
             (programme, logged.offset, event.event_id, logged.value)

@@ -20,6 +20,7 @@ from services.adapters.sql_store.tables import (
     ProgrammeConfigurationRow,
     ProgrammeRow,
     QuarantineRow,
+    StatementRow,
     WaitingRow,
 )
 from services.adapters.wire.event import read_record
@@ -36,6 +37,7 @@ from services.ledger.records import (
     StoredQuarantineRecord,
     StoredRevision,
 )
+from services.ledger.statements import Statement
 from services.ledger.times import Month
 
 
@@ -120,6 +122,15 @@ class SqlSnapshot:
     ) -> Iterator[list[StoredRevision]]:
         programme = self._programme(programme_id)
         return list_exchanges(self.connection, programme, chosen, order, after, limit)
+
+    def read_statements(self, programme_id: str, exchange: int) -> list[Statement]:
+        row = StatementRow.table().c
+        statement = (
+            select(*(row["content" if name == "value" else name] for name in Statement._fields))
+            .where(row.programme == self._programme(programme_id), row.exchange == exchange)
+            .order_by(row.from_offset, row.offset)
+        )
+        return [Statement(*each) for each in self.fetch_all(statement)]
 
     def read_aliases(self, programme_id: str, from_offset: int) -> list[BoundAlias]:
         row = AliasRow.table().c

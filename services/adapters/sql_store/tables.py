@@ -226,6 +226,26 @@ class JointPartyRow(ReadModelRow, table=True):
     party: int = Field(primary_key=True)
 
 
+class StatementRow(ReadModelRow, table=True):
+    """What a party, as recorded, said of an exchange, by the number of the exchange.
+
+    `revision` is the number of the revision that was current when it took effect, at `from_offset`.
+    """
+
+    __tablename__ = "statement"
+    programme: int = Field(primary_key=True)
+    exchange: int = _key()
+    offset: int = _key()
+    from_offset: int = _big()
+    event_id: str
+    record_time: int = _big()
+    recorded_by: str
+    party: str
+    agrees: bool
+    revision: int
+    content: bytes = Field(sa_type=LargeBinary)
+
+
 class RetractedPartyRow(ReadModelRow, table=True):
     """A party of a retracted exchange, which has no legs, and its side."""
 

@@ -19,6 +19,7 @@ from services.adapters.wire import (
     organization,
     pairing,
     programme,
+    report,
     values,
 )
 from services.adapters.wire.values import EnumNumbers, InvalidFieldError, to_instant
@@ -52,6 +53,12 @@ FACT_CODECS: dict[str, FactCodec] = {
         exchange.tidy_exchange_retracted,
         exchange.sort_exchange_retracted,
         exchange.to_exchange_retracted,
+    ),
+    "exchange_confirmed": FactCodec(
+        report.tidy_statement, report.sort_statement, report.to_exchange_confirmed
+    ),
+    "exchange_disputed": FactCodec(
+        report.tidy_statement, report.sort_statement, report.to_exchange_disputed
     ),
     "organization_registered": FactCodec(
         organization.tidy_organization,
