@@ -10,6 +10,7 @@ from mutua.v1.analysis_service_pb2 import ListAsymmetryResponse, PaidBack, PairA
 from mutua.v1.query_service_pb2 import (
     ListExchangesResponse,
     ListOrganizationsResponse,
+    ListPairsResponse,
     Organization,
 )
 from services.ledger.errors import ImpossibleQuestionError
@@ -35,8 +36,11 @@ class TestPairs:
                 PairAsymmetry(giver_id="c", receiver_id="d", reasons=["TOO_FEW_DAYS"]),
             ]
         )
+        rungs = [ListPairsResponse() for _ in range(6)]
+        rungs[2].pairs.add(giver_id="b", receiver_id="a", given_count=2, received_count=1)
+        rungs[0].pairs.add(giver_id="a", receiver_id="b", given_count=4)
         choices = {"evidence": evidence, "order": order}
-        return make_pairs(PairsAnswers(pairs, ORGANIZATIONS), choices).data
+        return make_pairs(PairsAnswers(pairs, ORGANIZATIONS, rungs), choices).data
 
     def test_clear_evidence_leaves_pairs_with_small_q(self) -> None:
         assert [row["giver_id"] for row in self.make("clear")["rows"]] == ["a"]
@@ -45,6 +49,12 @@ class TestPairs:
         row = self.make()["rows"][0]
         assert [each["label"] for each in row["path"]] == ["b", "c", "Ash"]
         assert row["paid_back"] == 2
+
+    def test_rungs_count_both_directions_and_the_highest_is_named(self) -> None:
+        row, _, without = self.make("every")["rows"]
+        assert row["rungs"] == [4, 0, 3, 0, 0, 0]
+        assert (row["rung"], row["rung_label"]) == (3, "call or advice")
+        assert (without["rung"], without["rung_label"]) == (None, "")
 
     def test_undefined_evidence_is_none_with_a_reason(self) -> None:
         row = self.make("every")["rows"][2]

@@ -1,8 +1,9 @@
-"""One-sided pairs: contact days, the evidence in them, and what the network pays back."""
+"""One-sided pairs: contact days, the evidence in them, how rich they are, and what comes back."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, TypedDict
 
 from mutua.v1.analysis_service_pb2 import PairAsymmetry
@@ -10,6 +11,7 @@ from services.ledger.wording import NEITHER_IS_BETTER
 from services.query.dashboard.asker import Asker
 from services.query.dashboard.balances import read_optional
 from services.query.dashboard.directory import Directory, Party
+from services.query.dashboard.rungs import ask_rungs, count_rungs, describe_rung
 from services.query.dashboard.view import Choices, View, ViewContent, read_choice
 from services.query.dashboard.wording import describe_reasons
 
@@ -26,7 +28,8 @@ class ListedPair(TypedDict):
 
     `p_value`, `q_value` and the interval of the share of contact days in the more frequent
     direction are None below 6 contact days; `paid_back` is None if both gave as much. `path` goes
-    from the receiver to the giver. `reason` says what cannot be said.
+    from the receiver to the giver. `rungs` has the exchanges on each rung from 1 to 6, `rung` is
+    the highest with one, None without any. `reason` says what cannot be said.
     """
 
     giver_id: str
@@ -45,6 +48,9 @@ class ListedPair(TypedDict):
     direction_differs: bool
     paid_back: float | None
     path: list[Party]
+    rungs: list[int]
+    rung: int | None
+    rung_label: str
     reason: str
 
 
@@ -59,10 +65,11 @@ class PairsData(TypedDict):
 
 
 class PairsAnswers(NamedTuple):
-    """The answers that the view is made from."""
+    """The answers that the view is made from; `rungs` has one for each rung."""
 
     pairs: Any
     organizations: Any
+    rungs: list[Any]
 
 
 async def ask_pairs(asker: Asker, choices: Choices) -> PairsAnswers:
@@ -74,15 +81,19 @@ async def ask_pairs(asker: Asker, choices: Choices) -> PairsAnswers:
         every_pair=evidence == "every",
     )
     organizations = asker.ask_organizations()
-    return PairsAnswers(*await asyncio.gather(pairs, organizations))
+    return PairsAnswers(*await asyncio.gather(pairs, organizations, ask_rungs(asker)))
 
 
 def make_pairs(answers: PairsAnswers, choices: Choices) -> ViewContent:
     directory = Directory(answers.organizations.organizations)
     evidence = read_choice(choices, "evidence", EVIDENCES)
     pairs = [each for each in answers.pairs.pairs if evidence != "clear" or is_clear(each)]
+    rungs = count_rungs(answers.rungs)
     data: PairsData = {
-        "rows": [_make_row(each, directory) for each in pairs],
+        "rows": [
+            _make_row(each, directory, rungs[frozenset((each.giver_id, each.receiver_id))])
+            for each in pairs
+        ],
         "has_more": bool(answers.pairs.next_page_token),
         "order": choices["order"] or MOST_ONE_SIDED,
         "evidence": evidence,
@@ -95,7 +106,8 @@ def is_clear(pair: PairAsymmetry) -> bool:
     return pair.HasField("q_value") and pair.q_value <= CLEAR_Q
 
 
-def _make_row(pair: PairAsymmetry, directory: Directory) -> ListedPair:
+def _make_row(pair: PairAsymmetry, directory: Directory, rungs: Sequence[int]) -> ListedPair:
+    rung = max((place for place, count in enumerate(rungs, start=1) if count), default=None)
     reasons = [each for each in pair.reasons if each != "NO_DIFFERENCE"]
     return {
         "giver_id": pair.giver_id,
@@ -114,6 +126,9 @@ def _make_row(pair: PairAsymmetry, directory: Directory) -> ListedPair:
         "direction_differs": pair.direction_differs,
         "paid_back": pair.paid_back.amount if pair.HasField("paid_back") else None,
         "path": [directory.party(each) for each in pair.paid_back.path_ids],
+        "rungs": list(rungs),
+        "rung": rung,
+        "rung_label": describe_rung(rung) if rung else "",
         "reason": describe_reasons(reasons) if reasons else "",
     }
 

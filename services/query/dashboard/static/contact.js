@@ -45,7 +45,7 @@ function drawMarks(row, quietDays, left, scale, y) {
 
 /**
  * Six steps, filled where there are exchanges of that rung.
- * @param {ContactRow} row
+ * @param {{rungs: number[]}} row
  */
 export function drawRungs(row) {
   const { rungs } = row;

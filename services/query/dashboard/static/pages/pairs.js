@@ -1,7 +1,8 @@
 // @ts-check
-/** Pairs in which one side gave more, with what the contact days say and what comes back through others. */
+/** Pairs in which one side gave more, with what the contact days say, how rich it is, and what comes back. */
 
 import { card } from "../card.js";
+import { drawRungs } from "../contact.js";
 import { EXCHANGE_COLUMNS, drawExchange, toExchangeCells } from "../exchanges.js";
 import { formatAmount, formatProbability } from "../format.js";
 import { h, name, replace } from "../dom.js";
@@ -32,6 +33,7 @@ const COLUMNS = [
   { label: "Share of days, 95%", field: "interval_low" },
   { label: "p", field: "p_value" },
   { label: "q", field: "q_value" },
+  { label: "Highest rung of 6", field: "" },
   { label: "Paid back by others", field: "" },
 ];
 
@@ -68,10 +70,10 @@ export function mount(host, page) {
         picture: rows.length ? (width) => drawIntervals(rows.slice(0, IN_PICTURE), width) : undefined,
         table: () => ({
           columns: ["giver_id", "giver", "receiver_id", "receiver", "given", "received", "given_days", "received_days", "undated_count",
-            "p_value", "q_value", "interval_low", "interval_high", "direction_differs", "paid_back", "path", "reason"],
+            "p_value", "q_value", "interval_low", "interval_high", "direction_differs", "highest_rung", "paid_back", "path", "reason"],
           rows: rows.map((/** @type {any} */ row) => [row.giver_id, row.giver, row.receiver_id, row.receiver, row.given, row.received,
             row.given_days, row.received_days, row.undated_count, row.p_value, row.q_value, row.interval_low, row.interval_high,
-            String(row.direction_differs), row.paid_back, row.path.map((/** @type {any} */ each) => each.id).join(" > "), row.reason]),
+            String(row.direction_differs), row.rung, row.paid_back, row.path.map((/** @type {any} */ each) => each.id).join(" > "), row.reason]),
         }),
       }),
       pair ? drawPair(pair, rows[selected]) : null));
@@ -128,9 +130,10 @@ export function mount(host, page) {
       cell("Gave, came back", h("span", { class: "amounts" }, `${formatAmount(row.given, page.isMinutes)} : ${formatAmount(row.received, page.isMinutes)}`)),
       cell("Days each way", `${row.given_days} : ${row.received_days}`,
         row.direction_differs ? h("span", { class: "aside" }, "days point the other way") : null),
-      cell("Share of days, 95%", row.interval_low === null ? "–" : drawInterval(row, 150)),
+      cell("Share of days, 95%", row.interval_low === null ? "–" : drawInterval(row, 110)),
       cell("p", formatProbability(row.p_value)),
       cell("q", formatProbability(row.q_value)),
+      cell("Highest rung of 6", drawRungs(row), h("span", { class: "aside" }, row.rung ? `${row.rung}: ${row.rung_label}` : "–")),
       cell("Paid back by others", row.paid_back === null ? "–" : row.paid_back ? formatAmount(row.paid_back, page.isMinutes) : "nothing",
         via.length ? h("span", { class: "aside" }, "through ", name(via[0].label), via.length > 1 ? ` and ${via.length - 1} more` : null) : null));
   }

@@ -1,0 +1,50 @@
+"""How rich the exchange of each pair is: how many exchanges it has on each rung."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from mutua.enum_words import words_by_number
+from mutua.v1.query_service_pb2 import ListPairsResponse, Question
+from mutua.v1.types_pb2 import ExchangeKind
+from services.ledger.richness import KINDS_BY_RUNG
+from services.query.dashboard.asker import Asker
+from services.query.dashboard.wording import list_words
+
+_KINDS: Final = words_by_number(ExchangeKind.items())
+
+
+async def ask_rungs(asker: Asker) -> list[ListPairsResponse]:
+    """The pairs of each rung, from the lowest; no pairs where the filters leave out its kinds."""
+    return await asyncio.gather(*(_ask_rung(asker, kinds) for kinds in KINDS_BY_RUNG))
+
+
+async def _ask_rung(asker: Asker, kinds: Sequence[int]) -> ListPairsResponse:
+    question = Question()
+    question.CopyFrom(asker.question)
+    question.ClearField("kinds")
+    for kind in kinds:
+        if not asker.question.kinds or kind in asker.question.kinds:
+            question.kinds.append(kind)  # type: ignore[arg-type] # a number of the contract
+    if not question.kinds:
+        return ListPairsResponse()
+    response: ListPairsResponse = await asker.ask("ListPairs", question)
+    return response
+
+
+def count_rungs(answers: Sequence[Any]) -> Mapping[frozenset[str], list[int]]:
+    """The exchanges of each pair on each rung, from the lowest, in both directions together."""
+    counts: dict[frozenset[str], list[int]] = defaultdict(lambda: [0] * len(KINDS_BY_RUNG))
+    for place, answer in enumerate(answers):
+        for pair in answer.pairs:
+            key = frozenset((pair.giver_id, pair.receiver_id))
+            counts[key][place] = pair.given_count + pair.received_count
+    return counts
+
+
+def describe_rung(rung: int) -> str:
+    """The kinds on a rung from 1, such as "call or advice"."""
+    return list_words([_KINDS[kind].replace("-", " ") for kind in KINDS_BY_RUNG[rung - 1]], "or")
