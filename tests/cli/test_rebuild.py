@@ -76,8 +76,8 @@ def test_directory_without_data_is_refused(run: RunCommand, tmp_path: Path) -> N
 
 def test_status_and_verify_report_a_hold(run: RunCommand, data: Path) -> None:
     with closing(SqliteLog(data / "log.sqlite")) as log:
-        log.append("default", [newer_fact(35, programme="default")]).result(timeout=120)
-    reason = "fact kind 35 at offset 2 is newer than this mutua; upgrade it"
+        log.append("default", [newer_fact(79, programme="default")]).result(timeout=120)
+    reason = "fact kind 79 at offset 2 is newer than this mutua; upgrade it"
     status = run("status")
     assert f".2: {reason}.\n" in status.out
     assert "        1 fact on the log that answers do not show yet" in status.out

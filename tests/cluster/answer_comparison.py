@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Sequence
 from functools import cache
 from itertools import cycle, zip_longest
@@ -15,6 +16,7 @@ from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
 from tests.cluster.question_stub import QuestionStub
+from tests.waiting import PATIENCE_SECONDS
 
 POSITION_FIELDS: Final = frozenset(
     {"position", "log_position", "projection_position", "next_page_token", "offset"}
@@ -34,15 +36,20 @@ def fetch_pages(
 ) -> list[Any]:
     """Returns all pages of an answer, normalized; an error ends the list with its status.
 
-    Each page comes from the next of `stubs` in turn.
+    Each page comes from the next of `stubs` in turn. If a server is unavailable, as one may be on a
+    loaded machine, the next one is asked.
     """
     pages: list[Any] = []
+    deadline = time.monotonic() + PATIENCE_SECONDS
     page_request = type(request)()
     page_request.CopyFrom(request)
     for stub in cycle(stubs):
         try:
             response = getattr(stub, name)(page_request, timeout=DEADLINE_SECONDS)
         except grpc.RpcError as error:
+            if error.code() is grpc.StatusCode.UNAVAILABLE and time.monotonic() < deadline:
+                time.sleep(0.2)
+                continue
             return [*pages, read_status(error)]
         token = getattr(response, "next_page_token", "")
         normalize(response)

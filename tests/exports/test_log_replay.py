@@ -186,7 +186,7 @@ def test_empty_log_round_trips(tmp_path: Path) -> None:
 
 
 def test_fact_of_newer_version_round_trips(tmp_path: Path) -> None:
-    newer = newer_fact(35, programme=PROGRAMME)
+    newer = newer_fact(79, programme=PROGRAMME)
     append_records(
         tmp_path / "data", [*make_records()[:2], (PROGRAMME, newer), *make_records()[:1]]
     )
