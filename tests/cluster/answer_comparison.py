@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cache
 from itertools import cycle, zip_longest
 from typing import Any, Final
@@ -16,7 +15,7 @@ from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
 from tests.cluster.question_stub import QuestionStub
-from tests.waiting import PATIENCE_SECONDS
+from tests.waiting import wait_until
 
 POSITION_FIELDS: Final = frozenset(
     {"position", "log_position", "projection_position", "next_page_token", "offset"}
@@ -40,24 +39,35 @@ def fetch_pages(
     loaded machine, the next one is asked.
     """
     pages: list[Any] = []
-    deadline = time.monotonic() + PATIENCE_SECONDS
     page_request = type(request)()
     page_request.CopyFrom(request)
-    for stub in cycle(stubs):
-        try:
-            response = getattr(stub, name)(page_request, timeout=DEADLINE_SECONDS)
-        except grpc.RpcError as error:
-            if error.code() is grpc.StatusCode.UNAVAILABLE and time.monotonic() < deadline:
-                time.sleep(0.2)
-                continue
-            return [*pages, read_status(error)]
+    turns = cycle(stubs)
+    while True:
+        response = _ask_until_available(turns, name, page_request)
+        if isinstance(response, Status):
+            return [*pages, response]
         token = getattr(response, "next_page_token", "")
         normalize(response)
         pages.append(response)
         if not token:
-            break
+            return pages
         page_request.page_token = token
-    return pages
+
+
+def _ask_until_available(turns: Iterator[QuestionStub], name: str, request: Any) -> Any:
+    """Returns a response or the status of a failed call."""
+    outcomes: list[Any] = []
+
+    def is_available() -> bool:
+        try:
+            outcomes.append(getattr(next(turns), name)(request, timeout=DEADLINE_SECONDS))
+        except grpc.RpcError as error:
+            outcomes.append(read_status(error))
+            return error.code() is not grpc.StatusCode.UNAVAILABLE
+        return True
+
+    wait_until(is_available, f"a server that answers {name}")
+    return outcomes[-1]
 
 
 def read_status(error: Any) -> Status:
