@@ -11,6 +11,7 @@ from mutua.limits import MAX_PAGE_SIZE
 from mutua.v1.query_service_pb2 import Question
 from services.adapters.call_context import CallContext
 from services.adapters.http.questions import Answering, append_rows
+from services.query.dashboard.filters import unfiltered
 from services.query.dashboard.map_places import MapPlaces
 from services.query.questions import QUESTION_RPCS
 
@@ -72,8 +73,3 @@ class Asker:
     async def _answer(self, rpc: str, request: Any) -> Any:
         content = await self._answering.answer(rpc, request, self._context)
         return GetMessageClass(QUESTION_RPCS[rpc].output_type).FromString(content)
-
-
-def unfiltered(question: Question) -> Question:
-    """The question for the whole programme."""
-    return Question(programme_id=question.programme_id, identity=question.identity)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, TypedDict
 
 from mutua.enum_words import words_by_number
-from mutua.v1.query_service_pb2 import Exchange, Question
+from mutua.v1.query_service_pb2 import Exchange
 from mutua.v1.types_pb2 import (
     OCCUR_PRECISION_MONTH,
     OCCUR_PRECISION_QUARTER,
@@ -16,6 +16,7 @@ from mutua.v1.types_pb2 import (
 )
 from services.query.dashboard.asker import Asker
 from services.query.dashboard.directory import Directory, shorten
+from services.query.dashboard.filters import with_filters
 from services.query.dashboard.view import Choices, View, ViewContent
 from services.query.dashboard.wording import describe_day, list_words
 
@@ -72,10 +73,9 @@ async def ask_evidence(asker: Asker, choices: Choices) -> EvidenceAnswers:
         pairs = asker.ask_page("ListPairs", page_size=MAX_ROWS, order_by="net desc")
         answers = await asyncio.gather(organizations, pairs)
         return EvidenceAnswers(None, answers[1], answers[0])
-    question = Question()
-    question.CopyFrom(asker.question)
+    question = asker.question
     if choices["organization"] and not choices["giver"]:
-        question.organization_ids.append(choices["organization"])
+        question = with_filters(question, organization_ids=[choices["organization"]])
     exchanges = asker.ask_page(
         "ListExchanges",
         question,

@@ -11,8 +11,9 @@ from mutua.enum_words import words_by_number
 from mutua.v1.query_service_pb2 import Organization, Question
 from mutua.v1.types_pb2 import OrganizationType
 from services.measures.map_layout import Place
-from services.query.dashboard.asker import Asker, unfiltered
+from services.query.dashboard.asker import Asker
 from services.query.dashboard.directory import Directory, Party, shorten
+from services.query.dashboard.filters import unfiltered
 from services.query.dashboard.view import Choices, View, ViewContent
 
 ATTRIBUTES: Final = {

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias, TypedDict
 
 from mutua.enum_words import words_by_number
 from mutua.frames import to_day
-from mutua.v1.query_service_pb2 import Organization, Question
+from mutua.v1.query_service_pb2 import Organization
 from mutua.v1.types_pb2 import OrganizationType
 from services.ledger.errors import ImpossibleQuestionError
 from services.ledger.wording import NEITHER_IS_BETTER
@@ -17,6 +17,7 @@ from services.query.dashboard.asker import Asker
 from services.query.dashboard.balances import read_optional
 from services.query.dashboard.directory import Directory, Party, isolate, shorten
 from services.query.dashboard.evidence import EvidenceExchange, make_exchange
+from services.query.dashboard.filters import with_filters
 from services.query.dashboard.view import Choices, View, ViewContent
 from services.query.dashboard.wording import describe_day
 
@@ -90,8 +91,7 @@ async def ask_organization(asker: Asker, choices: Choices) -> OrganizationAnswer
     organizations = asker.ask_organizations()
     if not (organization_id := choices["organization"]):
         return OrganizationAnswers(await organizations, None, None, None, None, [], [])
-    own = _narrow(asker.question)
-    own.organization_ids.append(organization_id)
+    own = with_filters(asker.question, organization_ids=[organization_id])
     listed, balance, pairs, exchanges, structure, topics = await asyncio.gather(
         organizations,
         asker.ask("GetBalance", organization_id=organization_id),
@@ -107,7 +107,7 @@ async def ask_organization(asker: Asker, choices: Choices) -> OrganizationAnswer
         asker.ask("ListTopicAsymmetry", own),
     )
     words = [each.topic for each in topics.topics if each.topic][:MAX_TOPICS]
-    questions = [_narrow(asker.question, word) for word in words]
+    questions = [with_filters(asker.question, topics=[word]) for word in words]
     balances = await asker.ask_each("GetBalance", questions, organization_id=organization_id)
     return OrganizationAnswers(listed, balance, pairs, exchanges, structure, words, balances)
 
@@ -119,16 +119,6 @@ def read_rows(choices: Choices) -> int:
         remedy = f"choose a number from 1 to {MAX_TIMELINE_ROWS}"
         raise ImpossibleQuestionError.for_field("rows", f"is {rows[:40]!r}", remedy)
     return int(rows)
-
-
-def _narrow(question: Question, *topics: str) -> Question:
-    """The same filters, on these topics if there are any."""
-    other = Question()
-    other.CopyFrom(question)
-    if topics:
-        other.ClearField("topics")
-        other.topics.extend(topics)
-    return other
 
 
 def make_organization(answers: OrganizationAnswers, choices: Choices) -> ViewContent:

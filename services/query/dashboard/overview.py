@@ -10,6 +10,7 @@ from mutua.frames import to_day
 from mutua.v1.query_service_pb2 import LENS_BURDEN, LENS_COUNT, Question
 from services.query.dashboard.asker import Asker
 from services.query.dashboard.directory import Directory, Party
+from services.query.dashboard.filters import with_filters
 from services.query.dashboard.view import Choices, View, ViewContent
 from services.query.dashboard.windows import find_end, find_extent, with_window
 from services.query.dashboard.wording import describe_day
@@ -100,10 +101,7 @@ async def ask_overview(asker: Asker, _: Choices) -> OverviewAnswers:
 
 
 async def _ask_window(asker: Asker, question: Question) -> WindowAnswers:
-    counted, timed = Question(), Question()
-    counted.CopyFrom(question)
-    timed.CopyFrom(question)
-    counted.lens, timed.lens = LENS_COUNT, LENS_BURDEN
+    counted, timed = (with_filters(question, lens=lens) for lens in (LENS_COUNT, LENS_BURDEN))
     return WindowAnswers(
         *await asyncio.gather(
             asker.ask("GetConcentration", counted),

@@ -28,6 +28,7 @@ from services.query.dashboard.asker import Asker
 from services.query.dashboard.commands import make_command
 from services.query.dashboard.directory import Directory
 from services.query.dashboard.evidence import describe_occurrence
+from services.query.dashboard.filters import with_filters
 from services.query.dashboard.view import Choices, View, ViewContent, read_choice
 from services.query.dashboard.windows import find_end, find_extent, next_month, with_window
 from services.query.dashboard.wording import describe_day, list_words
@@ -114,9 +115,8 @@ async def ask_pairings(asker: Asker, _: Choices) -> PairingsAnswers:
     if not pairings.pairings:
         pairs = await asker.ask_page("ListPairs", page_size=1)
         return PairingsAnswers(pairings, organizations, pairs, None)
-    own = Question()
-    own.CopyFrom(asker.question)
-    own.organization_ids.extend(sorted({each.a for each in pairings.pairings}))
+    own_ids = [*asker.question.organization_ids, *sorted({each.a for each in pairings.pairings})]
+    own = with_filters(asker.question, organization_ids=own_ids)
     last = to_day(own.to_date) if own.HasField("to_date") else None
     pairs, exchanges = await asyncio.gather(
         asker.ask("ListPairs", own),

@@ -28,10 +28,11 @@ from mutua.v1.query_service_pb2 import (
 )
 from mutua.v1.types_pb2 import ExchangeKind
 from services.ledger.wording import format_count
-from services.query.dashboard.asker import Asker, unfiltered
+from services.query.dashboard.asker import Asker
 from services.query.dashboard.commands import make_command
 from services.query.dashboard.directory import Directory, shorten
 from services.query.dashboard.evidence import EvidenceExchange, make_exchange
+from services.query.dashboard.filters import unfiltered, with_filters
 from services.query.dashboard.view import Choices, View, ViewContent
 from services.query.dashboard.wording import describe_day
 
@@ -151,14 +152,10 @@ class QualityAnswers(NamedTuple):
 
 async def ask_quality(asker: Asker, _: Choices) -> QualityAnswers:
     lens = _find_lens(asker.question)
-    counted = _copy(asker.question, LENS_COUNT)
-    counted.allocation = ALLOCATION_ONCE
+    timed = with_filters(asker.question, lens=lens)
+    counted = with_filters(asker.question, lens=LENS_COUNT, allocation=ALLOCATION_ONCE)
     kind_numbers = list(asker.question.kinds) or [ExchangeKind.ValueType(each) for each in _KINDS]
-    by_kind = []
-    for kind in kind_numbers:
-        by_kind.append(question := _copy(asker.question, lens))
-        question.ClearField("kinds")
-        question.kinds.append(kind)
+    by_kind = [with_filters(timed, kinds=[kind]) for kind in kind_numbers]
     answers, kinds = await asyncio.gather(
         asyncio.gather(
             asker.ask("GetStatus"),
@@ -166,7 +163,7 @@ async def ask_quality(asker: Asker, _: Choices) -> QualityAnswers:
             asker.ask_organizations(),
             asker.ask("GetPairings"),
             asker.ask("ListBalances", unfiltered(asker.question)),
-            asker.ask("ListBalances", _copy(asker.question, lens)),
+            asker.ask("ListBalances", timed),
             asker.ask("ListBalances", counted),
             asker.ask_page("ListExchanges", page_size=MAX_DOUBLES, possible_doubles=True),
         ),
@@ -179,13 +176,6 @@ def _find_lens(question: Question) -> Lens.ValueType:
     """The minutes that the view is about: those of givers if exchanges are counted."""
     is_counting = question.lens in (LENS_UNSPECIFIED, LENS_COUNT)
     return LENS_BURDEN if is_counting else question.lens
-
-
-def _copy(question: Question, lens: Lens.ValueType) -> Question:
-    other = Question()
-    other.CopyFrom(question)
-    other.lens = lens
-    return other
 
 
 def make_quality(answers: QualityAnswers, _: Choices) -> ViewContent:

@@ -13,6 +13,7 @@ from mutua.v1.query_service_pb2 import LENS_COUNT, Balance, Organization, Progra
 from services.ledger.wording import format_count
 from services.query.dashboard.asker import Asker
 from services.query.dashboard.directory import Directory, Party, isolate, shorten
+from services.query.dashboard.filters import with_filters
 from services.query.dashboard.members import describe_outside, find_members
 from services.query.dashboard.overview import STOPPED_DAYS, Total, make_total
 from services.query.dashboard.view import Choices, View, ViewContent, read_choice
@@ -122,9 +123,8 @@ async def ask_reach(asker: Asker, choices: Choices) -> ReachAnswers:
         asker.ask("GetNetwork"),
     )
     topics = list_topics(programme.programme, asker.question, choices["about"])
-    networks = await asker.ask_each(
-        "GetNetwork", [with_topic(asker.question, topic) for topic in topics.labels]
-    )
+    by_topic = [with_filters(asker.question, topics=[topic]) for topic in topics.labels]
+    networks = await asker.ask_each("GetNetwork", by_topic)
     earlier, movement = None, structure
     if asker.question.HasField("from_date"):
         first = to_day(asker.question.from_date)
@@ -151,22 +151,13 @@ def list_topics(programme: Programme, question: Question, about: str) -> TopicLi
     """The topics of a question, else the most used ones, and the one that is looked at."""
     labels = {each.topic: shorten(each.label or each.topic) for each in programme.topics}
     used = sorted(programme.topics, key=lambda each: (-each.exchange_count, each.topic))
-    wanted = [*question.topics] or [each.topic for each in used]
-    shown = wanted[:MAX_TOPICS]
+    candidates = [*question.topics] or [each.topic for each in used]
+    topics = candidates[:MAX_TOPICS]
     if about and not question.topics:
-        shown.append(about)
-    chosen = {topic: labels.get(topic, shorten(topic)) for topic in shown}
-    ordered = sorted(chosen.items(), key=lambda each: (each[1].casefold(), each[0]))
-    return TopicList(dict(ordered), len({*wanted} - {*chosen}))
-
-
-def with_topic(question: Question, topic: str) -> Question:
-    """The same filters on one topic."""
-    other = Question()
-    other.CopyFrom(question)
-    other.ClearField("topics")
-    other.topics.append(topic)
-    return other
+        topics.append(about)
+    label_by_topic = {topic: labels.get(topic, shorten(topic)) for topic in topics}
+    ordered = sorted(label_by_topic.items(), key=lambda each: (each[1].casefold(), each[0]))
+    return TopicList(dict(ordered), len({*candidates} - {*topics}))
 
 
 def make_reach(answers: ReachAnswers, choices: Choices) -> ViewContent:

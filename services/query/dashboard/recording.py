@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from typing import Any, Final, NamedTuple, TypedDict
 
 from mutua.v1.query_service_pb2 import Batch
-from services.query.dashboard.asker import Asker, unfiltered
+from services.query.dashboard.asker import Asker
 from services.query.dashboard.directory import Directory, shorten
 from services.query.dashboard.evidence import EvidenceExchange, make_exchange
+from services.query.dashboard.filters import unfiltered
 from services.query.dashboard.view import Choices, View, ViewContent
 
 RECENT_EXCHANGES: Final = 200

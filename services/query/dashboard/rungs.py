@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from mutua.enum_words import words_by_number
-from mutua.v1.query_service_pb2 import ListPairsResponse, Question
+from mutua.v1.query_service_pb2 import ListPairsResponse
 from mutua.v1.types_pb2 import ExchangeKind
 from services.ledger.richness import KINDS_BY_RUNG
 from services.query.dashboard.asker import Asker
+from services.query.dashboard.filters import with_filters
 from services.query.dashboard.wording import list_words
 
 _KINDS: Final = words_by_number(ExchangeKind.items())
@@ -23,14 +24,11 @@ async def ask_rungs(asker: Asker) -> list[ListPairsResponse]:
 
 
 async def _ask_rung(asker: Asker, kinds: Sequence[int]) -> ListPairsResponse:
-    question = Question()
-    question.CopyFrom(asker.question)
-    question.ClearField("kinds")
-    for kind in kinds:
-        if not asker.question.kinds or kind in asker.question.kinds:
-            question.kinds.append(kind)  # type: ignore[arg-type] # a number of the contract
-    if not question.kinds:
+    chosen = asker.question.kinds
+    counted = [kind for kind in kinds if not chosen or kind in chosen]
+    if not counted:
         return ListPairsResponse()
+    question = with_filters(asker.question, kinds=counted)
     response: ListPairsResponse = await asker.ask("ListPairs", question)
     return response
 

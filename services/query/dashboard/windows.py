@@ -9,6 +9,7 @@ from typing import NamedTuple
 from mutua.frames import to_day
 from mutua.v1.query_service_pb2 import Organization, Question
 from mutua.v1.types_pb2 import Date
+from services.query.dashboard.filters import with_filters
 
 MAX_MONTHS = 120
 """Months in a series. More make bars that nobody can tell apart."""
@@ -39,15 +40,11 @@ def find_extent(organizations: Iterable[Organization]) -> Extent | None:
 
 def with_window(question: Question, first: date | None, end: date | None) -> Question:
     """The same filters over the days [first, end)."""
-    other = Question()
-    other.CopyFrom(question)
-    other.ClearField("from_date")
-    other.ClearField("to_date")
-    if first is not None:
-        other.from_date.CopyFrom(from_civil(first))
-    if end is not None:
-        other.to_date.CopyFrom(from_civil(end))
-    return other
+    return with_filters(
+        question,
+        from_date=None if first is None else from_civil(first),
+        to_date=None if end is None else from_civil(end),
+    )
 
 
 def next_month(day: date) -> date:
