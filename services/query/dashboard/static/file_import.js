@@ -4,10 +4,10 @@
 import { AnswerError } from "./answers.js";
 import { chooseColumns, chooseKinds, chooseNames, chooseReading, typed } from "./import_choices.js";
 import { askDoubts, listChanges, listErrors, listNewRows } from "./import_findings.js";
-import { count, describeAmount, describeRows } from "./import_words.js";
+import { describeAmount, describeRows } from "./import_words.js";
 import { dropArea } from "./drop_area.js";
 import { fetchRules, sendFile, undoImport } from "./imports.js";
-import { formatCount } from "./format.js";
+import { formatCount, plural } from "./format.js";
 import { h, name, replace } from "./dom.js";
 import { recallAnswers, rememberAnswers } from "./remembered_answers.js";
 import { save } from "./csv.js";
@@ -58,10 +58,10 @@ export function fileImport({ programme, kinds, organizations }) {
   /** @param {File[]} files */
   function take(files) {
     if (!rules || rules.refusal || isRecording || !files.length) return;
-    if (files.length > 1) return say(outcome, h("p", { class: "wrong" }, "Drop one file at a time."));
+    if (files.length > 1) return replace(outcome, h("p", { class: "wrong" }, "Drop one file at a time."));
     const [chosen] = files;
     if (chosen.size > rules.max_file_bytes) {
-      return say(outcome, h("p", { class: "wrong" }, name(chosen.name), ` has ${formatMegabytes(chosen.size)}, and ${formatMegabytes(rules.max_file_bytes)} is the most here. `,
+      return replace(outcome, h("p", { class: "wrong" }, name(chosen.name), ` has ${formatMegabytes(chosen.size)}, and ${formatMegabytes(rules.max_file_bytes)} is the most here. `,
         h("span", { class: "aside" }, "The command mutua import exchanges takes files of any size.")));
     }
     file = chosen;
@@ -100,7 +100,7 @@ export function fileImport({ programme, kinds, organizations }) {
     status.textContent = "Checking…";
     try {
       found = await sendFile("preview", /** @type {File} */ (file), programme(), options, (progress) => {
-        if (!signal.aborted) status.textContent = `Checking: ${count(progress.checked_count ?? 0, "row")} so far`;
+        if (!signal.aborted) status.textContent = `Checking: ${plural(progress.checked_count ?? 0, "row")} so far`;
       }, signal);
       if (!signal.aborted) draw();
     } catch (error) {
@@ -146,7 +146,7 @@ export function fileImport({ programme, kinds, organizations }) {
   function drawEnd() {
     const { report } = found;
     const amount = report?.ok ? describeAmount(report.counts) : "";
-    const leftOut = amount && report.counts.wrong ? `, leave out ${count(report.counts.wrong, "row")}` : "";
+    const leftOut = amount && report.counts.wrong ? `, leave out ${plural(report.counts.wrong, "row")}` : "";
     const isOpen = report?.doubts.every((/** @type {any} */ doubt) => confirmed.has(doubt.option));
     return h("div", { class: "row import-end" },
       report ? h("div", { class: "field-block" }, h("label", { for: "batch" }, "Batch name"),
@@ -177,7 +177,7 @@ export function fileImport({ programme, kinds, organizations }) {
     body.inert = true;
     try {
       const done = await sendFile("record", /** @type {File} */ (file), programme(), asked, ({ recorded_count, total_count, checked_count }) => {
-        status.textContent = total_count ? `Recording: ${formatCount(recorded_count ?? 0)} of ${count(total_count, "fact")}` : `Checking: ${count(checked_count ?? 0, "row")} so far`;
+        status.textContent = total_count ? `Recording: ${formatCount(recorded_count ?? 0)} of ${plural(total_count, "fact")}` : `Checking: ${plural(checked_count ?? 0, "row")} so far`;
       });
       if (!done.ok) {
         found = { ...found, report: done };
@@ -186,7 +186,7 @@ export function fileImport({ programme, kinds, organizations }) {
       }
       rememberAnswers(programme(), /** @type {any} */ (options));
       close();
-      say(outcome, h("p", {}, "Batch ", name(done.batch), `: ${describeAmount(done.counts) || "nothing"} recorded. `, undoButton(done.batch)));
+      replace(outcome, h("p", {}, "Batch ", name(done.batch), `: ${describeAmount(done.counts) || "nothing"} recorded. `, undoButton(done.batch)));
     } catch (error) {
       status.textContent = "";
       sayProblem(status, error);
@@ -199,10 +199,10 @@ export function fileImport({ programme, kinds, organizations }) {
   /** @param {string} batch */
   function undoButton(batch) {
     return h("button", { type: "button", class: "quiet", onclick: async () => {
-      say(outcome, h("p", {}, "Undoing…"));
+      replace(outcome, h("p", {}, "Undoing…"));
       try {
         const done = await undoImport({ batch }, programme(), () => {});
-        say(outcome, h("p", {}, "Batch ", name(batch), ` undone: ${count(done.retracted_count, "exchange")} retracted.`));
+        replace(outcome, h("p", {}, "Batch ", name(batch), ` undone: ${plural(done.retracted_count, "exchange")} retracted.`));
       } catch (error) {
         sayProblem(outcome, error);
       }
@@ -219,11 +219,6 @@ export function fileImport({ programme, kinds, organizations }) {
   }
 
   return { area, preview, take };
-}
-
-/** @param {Element} place @param {Node} message */
-function say(place, message) {
-  replace(place, message);
 }
 
 /** @param {Element} place @param {unknown} error */

@@ -14,6 +14,15 @@ export function formatCount(value) {
 }
 
 /**
+ * Such as "1 exchange" or "1,240 exchanges".
+ * @param {number} count
+ * @param {string} noun
+ */
+export function plural(count, noun) {
+  return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+/**
  * Minutes as hours from one hour on: "45 min", "7.5 h", "1,240 h".
  * @param {number} minutes
  */

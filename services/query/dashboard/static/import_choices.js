@@ -2,7 +2,8 @@
 /** What somebody chooses before a file is recorded: columns, kinds, names, and how it is read. */
 
 import { h, name } from "./dom.js";
-import { count, labelField } from "./import_words.js";
+import { labelField } from "./import_words.js";
+import { plural } from "./format.js";
 
 const MAX_LISTED = 20;
 
@@ -88,7 +89,7 @@ export function chooseNames(newNames, organizations, options, onchange) {
   if (!names.length) return null;
   return answers("Names", "Not on the roster. Each counts as an organization of its own, unless it is another spelling of one below.", names.slice(0, MAX_LISTED).map((each, index) => ({
     label: h("span", {}, name(each.name), h("span", { class: "aside" },
-      each.row_count ? ` ${count(each.row_count, "row")}` : "", each.similar.length ? ". Did you mean " : "", ...each.similar.length ? [name(each.similar.map(({ label }) => label).join(" or ")), "?"] : [])),
+      each.row_count ? ` ${plural(each.row_count, "row")}` : "", each.similar.length ? ". Did you mean " : "", ...each.similar.length ? [name(each.similar.map(({ label }) => label).join(" or ")), "?"] : [])),
     isOpen: each.similar.length > 0,
     control: pickParty(`name-${index}`, `Organization that ${each.name} means`, options.name_map[each.name] ?? "", each.similar, organizations,
       (id) => onchange({ name_map: answer(options.name_map, each.name, id) })),

@@ -4,7 +4,8 @@
 import { h, name } from "./dom.js";
 import { makeTable } from "./card.js";
 import { save, toCsv } from "./csv.js";
-import { count, labelField } from "./import_words.js";
+import { labelField } from "./import_words.js";
+import { plural } from "./format.js";
 
 const ROW_FIELDS = ["occur_time", "giver", "receiver", "parties", "kind", "topics", "giver_minutes", "note"];
 
@@ -19,10 +20,10 @@ export function listErrors(report, ondownload) {
     columns: ["line", "rows", "field", "value", "what to fix"],
     rows: errors.map((/** @type {any} */ each) => [each.row ? String(each.row) : "", String(each.row_count), labelField(each.field), each.value, each.message]),
   };
-  return h("section", { "aria-label": "Errors" }, h("h3", {}, count(error_count, "error")),
+  return h("section", { "aria-label": "Errors" }, h("h3", {}, plural(error_count, "error")),
     makeTable(table, "Errors"),
     h("p", {},
-      counts.wrong ? h("button", { type: "button", class: "quiet", "data-key": "bad-rows", onclick: ondownload }, `Download the ${count(counts.wrong, "row")} to fix (CSV)`) : null,
+      counts.wrong ? h("button", { type: "button", class: "quiet", "data-key": "bad-rows", onclick: ondownload }, `Download the ${plural(counts.wrong, "row")} to fix (CSV)`) : null,
       h("button", { type: "button", class: "quiet", "data-key": "error-list", onclick: () => save("mutua-errors.csv", new Blob([toCsv(table)], { type: "text/csv" })) }, "Download this list (CSV)")),
     counts.wrong ? h("p", { class: "note" }, "Rows that are fixed there belong to the same batch: give the file that you drop next this batch name.") : null);
 }
@@ -32,7 +33,7 @@ export function listNewRows(report) {
   if (!report.new_rows.length) return null;
   const fields = ROW_FIELDS.filter((field) => report.new_rows.some((/** @type {any} */ row) => row.cells[field]));
   return h("section", { "aria-label": "As recorded" },
-    h("h3", {}, report.counts.recorded > report.new_rows.length ? `As they would be recorded: the first ${report.new_rows.length} of ${count(report.counts.recorded, "exchange")}` : "As they would be recorded"),
+    h("h3", {}, report.counts.recorded > report.new_rows.length ? `As they would be recorded: the first ${report.new_rows.length} of ${plural(report.counts.recorded, "exchange")}` : "As they would be recorded"),
     makeTable({
       columns: ["line", ...fields.map(labelField)],
       rows: report.new_rows.map((/** @type {any} */ row) => [String(row.row), ...fields.map((field) => row.cells[field] ?? "")]),

@@ -1,7 +1,7 @@
 // @ts-check
 /** Fields of a file, and what an import did, in words. */
 
-import { formatCount } from "./format.js";
+import { formatCount, plural } from "./format.js";
 
 /** @type {Record<string, string>} */
 const FIELD_LABELS = {
@@ -30,11 +30,6 @@ export function labelField(field) {
   return FIELD_LABELS[field] ?? field.replaceAll("_", " ");
 }
 
-/** @param {number} count @param {string} thing @param {string} [things] */
-export function count(count, thing, things = `${thing}s`) {
-  return `${formatCount(count)} ${count === 1 ? thing : things}`;
-}
-
 /**
  * Such as "12 exchanges and 3 changes"; "" for nothing.
  * @param {Record<string, number>} counts rows by outcome
@@ -42,8 +37,8 @@ export function count(count, thing, things = `${thing}s`) {
 export function describeAmount(counts) {
   const changed = counts.corrected + counts.agreed;
   return [
-    counts.recorded ? count(counts.recorded, "exchange") : "",
-    changed ? count(changed, "change") : "",
+    counts.recorded ? plural(counts.recorded, "exchange") : "",
+    changed ? plural(changed, "change") : "",
   ].filter(Boolean).join(" and ");
 }
 
@@ -53,7 +48,7 @@ export function describeAmount(counts) {
  */
 export function describeRows({ batch, counts }) {
   if (counts.rows && counts.unchanged === counts.rows) {
-    return `${counts.rows === 1 ? "This row is" : `All ${count(counts.rows, "row")} are`} already recorded in batch ${batch}: there is nothing to do.`;
+    return `${counts.rows === 1 ? "This row is" : `All ${plural(counts.rows, "row")} are`} already recorded in batch ${batch}: there is nothing to do.`;
   }
   const parts = [
     counts.recorded ? `${formatCount(counts.recorded)} new` : "",
@@ -63,6 +58,6 @@ export function describeRows({ batch, counts }) {
     counts.skipped ? `${formatCount(counts.skipped)} repeated` : "",
     counts.wrong ? `${formatCount(counts.wrong)} with errors` : "",
   ].filter(Boolean);
-  const missing = counts.missing ? ` ${count(counts.missing, "exchange")} of an earlier file, not in this one, ${counts.missing === 1 ? "stays" : "stay"} as before.` : "";
-  return `${count(counts.rows, "row")}: ${parts.join(", ") || "none to record"}.${missing}`;
+  const missing = counts.missing ? ` ${plural(counts.missing, "exchange")} of an earlier file, not in this one, ${counts.missing === 1 ? "stays" : "stay"} as before.` : "";
+  return `${plural(counts.rows, "row")}: ${parts.join(", ") || "none to record"}.${missing}`;
 }

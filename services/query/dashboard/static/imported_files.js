@@ -3,8 +3,8 @@
 
 import { AnswerError } from "./answers.js";
 import { card } from "./card.js";
-import { count } from "./import_words.js";
 import { h, name, replace } from "./dom.js";
+import { plural } from "./format.js";
 import { undoImport } from "./imports.js";
 
 /**
@@ -38,7 +38,7 @@ export function importedFiles(programme) {
   /** @param {any} batch */
   function drawBatch(batch) {
     const key = JSON.stringify([batch.batch, batch.recorded_by]);
-    const amount = count(batch.counted_count, "exchange");
+    const amount = plural(batch.counted_count, "exchange");
     /** @param {string} label @param {() => void} act @param {string} what */
     const button = (label, act, what) => h("button", { type: "button", class: "quiet", "data-key": `${what} ${key}`, "aria-label": `${label} of ${batch.label}`, onclick: act }, label);
     return h("li", {},

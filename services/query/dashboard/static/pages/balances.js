@@ -4,6 +4,7 @@
 import { card } from "../card.js";
 import { drawBars } from "../bars.js";
 import { drawTrendCard } from "../trend.js";
+import { moreButton } from "../controls.js";
 import { h, name, replace } from "../dom.js";
 
 export const parts = ["trend"];
@@ -34,13 +35,10 @@ export function mount(host, page) {
           rows: shown, width, isMinutes, selected: selected?.id,
           onselect: (id) => page.go({ organization: id === selected?.id ? null : id }),
         }),
-        below: [hidden > 0 ? h("p", {}, h("button", {
-          type: "button", class: "quiet", "data-key": "show-all",
-          onclick: () => {
-            isWhole = true;
-            update({ balances, trend });
-          },
-        }, `Show ${hidden} more`)) : null],
+        below: [hidden > 0 ? h("p", {}, moreButton(hidden, "show-all", () => {
+          isWhole = true;
+          update({ balances, trend });
+        })) : null],
         table: () => ({
           columns: ["organization_id", "organization", "given", "received", "net", "exchange_count", "joint_count", "unknown_count"],
           rows: rows.map((/** @type {any} */ row) => [row.id, row.label, row.given, row.received, row.net, row.exchange_count, row.joint_count, row.unknown_count]),

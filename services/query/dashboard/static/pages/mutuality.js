@@ -2,10 +2,11 @@
 /** Ties and amounts that are returned, next to chance, period by period, and on whom that depends. */
 
 import { card } from "../card.js";
+import { drawChoice } from "../controls.js";
 import { drawMutual } from "../mutual.js";
 import { drawSeries } from "../series.js";
 import { drawYardsticks } from "../shares.js";
-import { formatCount, formatShare } from "../format.js";
+import { formatCount, formatShare, plural } from "../format.js";
 import { h, name, onWidth, replace } from "../dom.js";
 
 export const parts = ["mutual"];
@@ -46,9 +47,7 @@ export function mount(host, page) {
       drawPeriods(mutuality, {
         key: "series", title: `Returned, by ${mutuality.data.period}`, value: "returned", bands: "bands",
         note: "Dots: what was returned. Left bars: chance, spread evenly; right bars: chance, shuffled; each holds 95% of the draws. Upper marks: the most that was possible.",
-        above: h("div", { class: "tools" }, h("label", {}, "By ", h("select", {
-          "data-key": "period", onchange: (event) => page.go({ period: /** @type {HTMLSelectElement} */ (event.target).value }),
-        }, ...PERIODS.map(([word, text]) => h("option", { value: word, selected: word === mutuality.data.period }, text))))),
+        above: h("div", { class: "tools" }, drawChoice(page, "By", "period", PERIODS, mutuality.data.period)),
         below: drawReasons(series),
       }),
       drawPeriods(mutuality, {
@@ -90,9 +89,4 @@ function drawReasons(series) {
   const reasons = new Map();
   for (const each of series) if (each.reason) reasons.set(each.reason, [...(reasons.get(each.reason) ?? []), each.label]);
   return h("ul", { class: "note" }, ...[...reasons].map(([reason, labels]) => h("li", {}, `No verdict for ${labels.join(", ")}: ${reason}.`)));
-}
-
-/** @param {number} count @param {string} noun */
-function plural(count, noun) {
-  return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
 }

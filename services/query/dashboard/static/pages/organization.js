@@ -5,6 +5,7 @@ import { card } from "../card.js";
 import { drawBars } from "../bars.js";
 import { EXCHANGE_COLUMNS, drawExchange, toExchangeCells } from "../exchanges.js";
 import { drawTrendCard } from "../trend.js";
+import { moreButton } from "../controls.js";
 import { h, name, replace } from "../dom.js";
 
 export const parts = ["trend"];
@@ -86,13 +87,10 @@ export function mount(host, page) {
     return card({
       key, title, note, answer: organization, empty: rows.length ? "" : empty,
       chart: (width) => drawBars({ rows: shown, width, isMinutes: page.isMinutes, selected: undefined, onselect, label: title }),
-      below: [hidden ? h("p", {}, h("button", {
-        type: "button", class: "quiet", "data-key": `more-${key}`,
-        onclick: () => {
-          whole.add(key);
-          update(last);
-        },
-      }, `Show ${hidden} more`)) : null],
+      below: [hidden ? h("p", {}, moreButton(hidden, `more-${key}`, () => {
+        whole.add(key);
+        update(last);
+      })) : null],
       table: () => ({
         columns: ["id", "label", "given", "received", "unknown_count"],
         rows: rows.map((each) => [each.id, each.label, each.given, each.received, each.unknown_count]),

@@ -5,6 +5,7 @@ import { card } from "../card.js";
 import { drawColumns } from "../columns.js";
 import { drawMutual } from "../mutual.js";
 import { drawTotals } from "../totals.js";
+import { moreButton } from "../controls.js";
 import { formatCount, formatMinutes } from "../format.js";
 import { h, name, replace } from "../dom.js";
 import { nextMonth } from "../state.js";
@@ -76,13 +77,10 @@ export function mount(host, page) {
         h("a", { href: page.address({ view: "organization", organization: each.id }) }, name(each.label)),
         list.notes[index] ? h("span", { class: "aside" }, name(list.notes[index])) : null)))
         : h("p", { class: "empty" }, "None."),
-      hidden ? h("button", {
-        type: "button", class: "quiet", "data-key": `more-${list.name}`,
-        onclick: () => {
-          whole.add(list.name);
-          update(last);
-        },
-      }, `Show ${hidden} more`) : null);
+      hidden ? moreButton(hidden, `more-${list.name}`, () => {
+        whole.add(list.name);
+        update(last);
+      }) : null);
   }
 
   return { update };

@@ -2,9 +2,10 @@
 /** Pairings: their last contact, the rungs they use, and both directions. */
 
 import { card } from "../card.js";
+import { drawChoice, moreButton } from "../controls.js";
 import { drawCommand } from "../command.js";
 import { drawContact, drawContacts, drawRungs } from "../contact.js";
-import { formatAmount, formatCount } from "../format.js";
+import { formatAmount, formatCount, plural } from "../format.js";
 import { h, name, replace, s } from "../dom.js";
 
 const FEW = 40;
@@ -49,17 +50,14 @@ export function mount(host, page) {
       note: `Days count back from ${data.counted_from}. The mark is at ${data.quiet_days} days; contact may also have gone unrecorded. The steps are from documents (1) to secondments (6), filled where there are such exchanges.`,
       body: [
         h("div", { class: "tools" },
-          choose("Show", "contact", [["every", `all ${formatCount(data.count)}`], ["quiet", `nothing in ${data.quiet_days} days (${formatCount(data.quiet_count)})`]], data.contact),
-          choose("Order", "sort", SORTS, data.sort)),
+          drawChoice(page, "Show", "contact", [["every", `all ${formatCount(data.count)}`], ["quiet", `nothing in ${data.quiet_days} days (${formatCount(data.quiet_count)})`]], data.contact),
+          drawChoice(page, "Order", "sort", SORTS, data.sort)),
         rows.length ? drawTable(shown, data, "Pairings") : h("p", { class: "empty" }, data.count
           ? `Every pairing had contact in the last ${data.quiet_days} days, or was formed in them.` : "All pairings have ended."),
-        hidden ? h("p", {}, h("button", {
-          type: "button", class: "quiet", "data-key": "show-all",
-          onclick: () => {
-            isWhole = true;
-            update({ pairings });
-          },
-        }, `Show ${hidden} more`)) : null,
+        hidden ? h("p", {}, moreButton(hidden, "show-all", () => {
+          isWhole = true;
+          update({ pairings });
+        })) : null,
       ],
       picture: rows.length ? (width) => drawContacts(rows.slice(0, IN_PICTURE), data.quiet_days, width) : undefined,
       table: rows.length ? () => makeRows(rows) : undefined,
@@ -75,14 +73,6 @@ export function mount(host, page) {
       picture: (width) => drawContacts(data.ended.slice(0, IN_PICTURE), data.quiet_days, width),
       table: () => makeRows(data.ended),
     });
-  }
-
-  /** @param {string} label @param {string} key @param {string[][]} options @param {string} chosen */
-  function choose(label, key, options, chosen) {
-    return h("label", {}, `${label} `, h("select", {
-      "data-key": key, "aria-label": label,
-      onchange: (event) => page.go({ [key]: /** @type {HTMLSelectElement} */ (event.target).value }),
-    }, ...options.map(([word, text]) => h("option", { value: word, selected: word === chosen }, text))));
   }
 
   /** @param {any[]} rows @param {any} data @param {string} caption */
@@ -143,11 +133,6 @@ export function mount(host, page) {
 function describeAge(row) {
   if (row.days_ago === null) return "";
   return `${row.is_exact ? "" : "up to "}${plural(row.days_ago, "day")} ago`;
-}
-
-/** @param {number} count @param {string} noun */
-function plural(count, noun) {
-  return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 /** @param {any[]} rows @returns {import("../csv.js").Table} */

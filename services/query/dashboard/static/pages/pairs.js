@@ -2,6 +2,7 @@
 /** Pairs in which one side gave more, with what the contact days say, how rich it is, and what comes back. */
 
 import { card } from "../card.js";
+import { drawChoice, moreButton } from "../controls.js";
 import { drawRungs } from "../contact.js";
 import { EXCHANGE_COLUMNS, drawExchange, toExchangeCells } from "../exchanges.js";
 import { formatAmount, formatProbability } from "../format.js";
@@ -55,16 +56,13 @@ export function mount(host, page) {
         note: `${data.note} Days count rather than exchanges, because exchanges come in bursts. q is p after asking of every pair at once.`,
         body: [
           h("div", { class: "tools" },
-            choose("Evidence", "evidence", EVIDENCES, data.evidence),
-            choose("Order", "order", ORDERS, data.order)),
+            drawChoice(page, "Evidence", "evidence", EVIDENCES, data.evidence),
+            drawChoice(page, "Order", "order", ORDERS.some(([order]) => order === data.order) ? ORDERS : [[data.order, "as chosen in the table"], ...ORDERS], data.order)),
           rows.length ? drawTable(first, data.order, rows[selected]) : h("p", { class: "empty" }, "No pair has so many contact days. Choose other evidence or more months, or clear a filter."),
-          first.length < rows.length ? h("p", {}, h("button", {
-            type: "button", class: "quiet", "data-key": "show-all",
-            onclick: () => {
-              isWhole = true;
-              update({ pairs, pair });
-            },
-          }, `Show ${rows.length - first.length} more`)) : null,
+          first.length < rows.length ? h("p", {}, moreButton(rows.length - first.length, "show-all", () => {
+            isWhole = true;
+            update({ pairs, pair });
+          })) : null,
           data.has_more ? h("p", { class: "note" }, "There are more pairs; these are the first in this order.") : null,
         ],
         picture: rows.length ? (width) => drawIntervals(rows.slice(0, IN_PICTURE), width) : undefined,
@@ -82,16 +80,6 @@ export function mount(host, page) {
       shown = selection;
       if (selection && !matchMedia("(min-width: 1101px)").matches) host.querySelector("#card-pair")?.scrollIntoView();
     }
-  }
-
-  /** @param {string} label @param {string} key @param {string[][]} options @param {string} chosen */
-  function choose(label, key, options, chosen) {
-    const known = options.some(([word]) => word === chosen);
-    return h("label", {}, `${label} `, h("select", {
-      "data-key": key,
-      onchange: (event) => page.go({ [key]: /** @type {HTMLSelectElement} */ (event.target).value }),
-    }, known ? null : h("option", { value: chosen, selected: true }, "as chosen in the table"),
-    ...options.map(([word, text]) => h("option", { value: word, selected: word === chosen }, text))));
   }
 
   /** @param {any[]} rows @param {string} order @param {any} selected */

@@ -5,7 +5,9 @@ import { card } from "../card.js";
 import { drawCommand } from "../command.js";
 import { drawParts } from "../parts.js";
 import { EXCHANGE_COLUMNS, drawExchange, toExchangeCells } from "../exchanges.js";
-import { formatCount } from "../format.js";
+import { drawTotals } from "../totals.js";
+import { formatCount, plural } from "../format.js";
+import { moreButton } from "../controls.js";
 import { h, name, replace } from "../dom.js";
 
 const FEW = 10;
@@ -44,13 +46,10 @@ export function mount(host, page) {
   /** @param {string} key @param {any[]} rows */
   function drawMore(key, rows) {
     const hidden = rows.length - first(key, rows).length;
-    return hidden ? h("p", {}, h("button", {
-      type: "button", class: "quiet", "data-key": `more-${key}`,
-      onclick: () => {
-        whole.add(key);
-        update(last);
-      },
-    }, `Show ${formatCount(hidden)} more`)) : null;
+    return hidden ? h("p", {}, moreButton(hidden, `more-${key}`, () => {
+      whole.add(key);
+      update(last);
+    })) : null;
   }
 
   /** @param {import("../answers.js").Answer} quality */
@@ -158,14 +157,15 @@ export function mount(host, page) {
 /** @param {any} data */
 function drawCounts(data) {
   const { missing } = data;
-  return h("dl", { class: "card totals" }, ...[
-    ["Can never apply", data.quarantine_count, null, "quarantine"],
-    ["Wait for another fact", data.waiting_count, null, "waiting"],
-    ["Named, not registered", data.name_count, null, "names"],
-    ["Without minutes", missing.missing_count, missing.exchange_count, "minutes"],
-    ["Possibly reported twice", data.double_count, null, "doubles"],
-  ].map(([label, value, of, key]) => h("div", {}, h("dt", {}, label), h("dd", { id: `total-${key}` },
-    formatCount(value), of === null ? null : h("span", {}, ` of ${formatCount(of)}`)))));
+  /** @param {string} name @param {string} label @param {number} value @param {number | null} [of] */
+  const total = (name, label, value, of = null) => ({ name, label, value, of, unit: "records" });
+  return drawTotals([
+    total("quarantine", "Can never apply", data.quarantine_count),
+    total("waiting", "Wait for another fact", data.waiting_count),
+    total("names", "Named, not registered", data.name_count),
+    total("minutes", "Without minutes", missing.missing_count, missing.exchange_count),
+    total("doubles", "Possibly reported twice", data.double_count),
+  ]);
 }
 
 /** @param {any} data */
@@ -200,9 +200,4 @@ function drawRecord(record) {
 /** @param {string} words */
 function sentence(words) {
   return words.charAt(0).toUpperCase() + words.slice(1);
-}
-
-/** @param {number} count @param {string} noun */
-function plural(count, noun) {
-  return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
 }

@@ -3,6 +3,7 @@
 
 import { card } from "../card.js";
 import { drawBars } from "../bars.js";
+import { drawChoice, moreButton } from "../controls.js";
 import { drawTopicReach } from "../topic_reach.js";
 import { drawTotals } from "../totals.js";
 import { formatCount } from "../format.js";
@@ -39,6 +40,12 @@ export function mount(host, page) {
     shownTopic = topic;
   }
 
+  /** @param {string} key of a list */
+  function showAll(key) {
+    whole.add(key);
+    update(last);
+  }
+
   /** @param {Answer} reach */
   function drawTopics(reach) {
     const { topics, parties, member_count: members, omitted_count: omitted, order, selected } = reach.data;
@@ -56,10 +63,7 @@ export function mount(host, page) {
       note: "Choose a topic to see who has not received on it yet, and whom they could ask.",
       empty: members ? "" : "Nothing has been recorded yet, and no organization is registered.",
       body: [
-        topics.length > 2 ? h("div", { class: "tools" }, h("label", {}, "Order ", h("select", {
-          "data-key": "order",
-          onchange: (event) => page.go({ order: /** @type {HTMLSelectElement} */ (event.target).value }),
-        }, ...ORDERS.map(([word, text]) => h("option", { value: word, selected: word === order }, text))))) : null,
+        topics.length > 2 ? h("div", { class: "tools" }, drawChoice(page, "Order", "order", ORDERS, order)) : null,
         plot],
       picture: draw,
       below: [
@@ -113,13 +117,7 @@ export function mount(host, page) {
       fill ? h("a", {
         class: "act", href: page.address({ view: "recording", ...fill(each.id) }), "aria-label": `Log an exchange with ${each.label}`,
       }, "Log") : null))),
-    shown < parties.length ? h("button", {
-      type: "button", class: "quiet", "data-key": `more-${key}`,
-      onclick: () => {
-        whole.add(key);
-        update(last);
-      },
-    }, `Show ${formatCount(parties.length - shown)} more`) : null);
+    shown < parties.length ? moreButton(parties.length - shown, `more-${key}`, () => showAll(key)) : null);
   }
 
   /** @param {Answer} reach @param {string} key @param {string} title @param {NotedParty[]} parties @param {string} note */
@@ -143,13 +141,7 @@ export function mount(host, page) {
         onselect: (id) => page.go({ view: "organization", organization: id }),
       }),
       below: [
-        shown.length < rows.length ? h("p", {}, h("button", {
-          type: "button", class: "quiet", "data-key": "more-outside",
-          onclick: () => {
-            whole.add("outside");
-            update(last);
-          },
-        }, `Show ${formatCount(rows.length - shown.length)} more`)) : null,
+        shown.length < rows.length ? h("p", {}, moreButton(rows.length - shown.length, "more-outside", () => showAll("outside"))) : null,
         rows.some((/** @type {any} */ row) => row.unknown_count) ? h("p", { class: "note" }, "* Some of its exchanges have no minutes, so its bars may be short.") : null],
       table: () => ({
         columns: ["organization_id", "organization", "why", "given", "received", "unknown_count"],
