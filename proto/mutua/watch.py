@@ -28,7 +28,7 @@ from mutua.v1.watch_service_pb2 import (
     WatchStatusRequest,
 )
 from mutua.watch_state import AnswerChange, WatchState
-from mutua.watched_rows import LISTS, RowKey
+from mutua.watched_rows import RowKey
 
 Row = TypeVar("Row")
 
@@ -104,20 +104,10 @@ class Watch(Generic[Row]):
             except MutuaError as failure:
                 error = failure
             if error.reason == "RESUME_TOKEN_INVALID" and self._request.resume_token:
-                self._drop_token()
+                self._state.drop_token(self._request)
                 continue
             link = self._reconnect(link, attempts, error)
             self._request.resume_token = self._state.resume_token
-
-    def _drop_token(self) -> None:
-        """Goes on without the token, which is of another log or of a server without its key.
-
-        A list has no snapshot with what was missed, so it goes on from its position: a server with
-        another log refuses that.
-        """
-        self._request.resume_token = ""
-        if self._rpc in LISTS:
-            self._request.after_position = self._state.position
 
     def _reconnect(self, link: Link, attempts: Attempts, error: MutuaError) -> Link:
         """A link for the next stream. Raises the error with which it is too late or of no use."""

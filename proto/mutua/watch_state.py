@@ -96,6 +96,16 @@ class WatchState(Generic[Row]):
         self._step_basis: AnswerBasis | None = None
         self._is_snapshot = False
 
+    def drop_token(self, request: Any) -> None:
+        """Lets a request go on without its token, of another log or of a server without its key.
+
+        A list has no snapshot with what was missed, so it goes on from its position: a server with
+        another log refuses that.
+        """
+        request.resume_token = ""
+        if self._is_list:
+            request.after_position = self.position
+
     def take(self, message: Any) -> AnswerChange[Row] | None:
         """The change that a message completes; None if it completes none.
 

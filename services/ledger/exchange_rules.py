@@ -18,6 +18,7 @@ from services.ledger.state import (
     Revision,
     Verdict,
     WaitingVerdict,
+    refuse,
 )
 
 
@@ -43,9 +44,8 @@ def correct(
     replaced = fact.replaces_event_id
     if replaced and not history.has_revision(replaced):
         if replaced in ledger.digests and replaced not in ledger.waiting_keys:
-            return QuarantineVerdict(
-                QuarantineCause.NOT_APPLICABLE,
-                f"replaces {replaced}, which is no revision of exchange {fact.exchange_id}",
+            return refuse(
+                f"replaces {replaced}, which is no revision of exchange {fact.exchange_id}"
             )
         return WaitingVerdict(replaced)
     if replaced and replaced != history.current.event_id:
@@ -74,9 +74,7 @@ def retract(
 def await_exchange(ledger: Ledger, exchange_id: str) -> Verdict:
     """Returns the verdict on a fact about an exchange that is not recorded yet."""
     if exchange_id in ledger.digests:
-        return QuarantineVerdict(
-            QuarantineCause.NOT_APPLICABLE, f"{exchange_id} is a fact, but no exchange"
-        )
+        return refuse(f"{exchange_id} is a fact, but no exchange")
     return WaitingVerdict(exchange_id)
 
 

@@ -1,6 +1,5 @@
 """Rules: how facts about organizations change a ledger."""
 
-from services.ledger.enums import QuarantineCause
 from services.ledger.facts import LoggedRecord
 from services.ledger.organization import (
     AliasAdded,
@@ -18,6 +17,7 @@ from services.ledger.state import (
     Verdict,
     WaitingVerdict,
     make_organization_key,
+    refuse,
 )
 
 
@@ -90,7 +90,7 @@ def _refusal_of_alias(ledger: Ledger, identifier: str) -> QuarantineVerdict | No
     """Returns a refusal when the id is an alias, because an alias is never registered."""
     if (bound := ledger.aliases.get(identifier)) is None:
         return None
-    return _not_applicable(f"{identifier!r} is already an alias of {bound!r}")
+    return refuse(f"{identifier!r} is already an alias of {bound!r}")
 
 
 def _refusal(ledger: Ledger, alias: str, organization_id: str) -> QuarantineVerdict | None:
@@ -98,11 +98,11 @@ def _refusal(ledger: Ledger, alias: str, organization_id: str) -> QuarantineVerd
     if bound == organization_id:
         return None
     if bound is not None:
-        return _not_applicable(f"{alias!r} is already an alias of {bound!r}")
+        return refuse(f"{alias!r} is already an alias of {bound!r}")
     if alias in ledger.roster:
-        return _not_applicable(f"{alias!r} is itself registered; merge the two instead")
+        return refuse(f"{alias!r} is itself registered; merge the two instead")
     if ledger.resolve(organization_id) == alias:
-        return _not_applicable(f"{alias!r} would be an alias of itself")
+        return refuse(f"{alias!r} would be an alias of itself")
     return None
 
 
@@ -110,7 +110,3 @@ def _bind(ledger: Ledger, journal: Journal, alias: str, organization_id: str, at
     if alias not in ledger.aliases:
         ledger.aliases[alias] = organization_id
         journal.aliases.append((alias, organization_id, at))
-
-
-def _not_applicable(detail: str) -> QuarantineVerdict:
-    return QuarantineVerdict(QuarantineCause.NOT_APPLICABLE, detail)

@@ -1,6 +1,5 @@
 """Rules: which statements about exchanges apply."""
 
-from services.ledger.enums import QuarantineCause
 from services.ledger.exchange_rules import await_exchange
 from services.ledger.facts import LoggedRecord
 from services.ledger.report import ExchangeConfirmed, ExchangeDisputed
@@ -10,8 +9,8 @@ from services.ledger.state import (
     Journal,
     Ledger,
     Needs,
-    QuarantineVerdict,
     Verdict,
+    refuse,
 )
 from services.ledger.statements import Statement
 
@@ -34,12 +33,12 @@ def state(
     report = resolve_report(ledger.aliases, revision.exchange, revision.content_event.recorded_by)
     sides = find_sides_of(report.exchange, ledger.resolve(fact.party))
     if not sides:
-        return _refuse(
+        return refuse(
             f"{fact.party} is no party of exchange {fact.exchange_id}; "
             "only a party on the side that did not report it can say so"
         )
     if find_reporting_side(report) in sides:
-        return _refuse(
+        return refuse(
             f"{fact.party} is on the side that reported exchange {fact.exchange_id}; "
             "correct or retract it instead"
         )
@@ -63,7 +62,3 @@ def add_statement_needs(needs: Needs, fact: ExchangeConfirmed | ExchangeDisputed
     needs.exchange_ids.add(fact.exchange_id)
     needs.event_ids.add(fact.exchange_id)
     needs.aliases = True
-
-
-def _refuse(detail: str) -> Verdict:
-    return QuarantineVerdict(QuarantineCause.NOT_APPLICABLE, detail)

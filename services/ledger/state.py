@@ -159,6 +159,11 @@ class QuarantineVerdict:
     detail: str
 
 
+def refuse(detail: str) -> QuarantineVerdict:
+    """Returns the verdict on a fact that does not fit what is recorded."""
+    return QuarantineVerdict(QuarantineCause.NOT_APPLICABLE, detail)
+
+
 Verdict = AppliedVerdict | WaitingVerdict | QuarantineVerdict
 
 

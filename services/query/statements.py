@@ -31,16 +31,17 @@ def make_statement_fields(
     """The fields of GetExchangeResponse about statements; `revisions` are all of the exchange."""
     programme_id = query.question.programme_id
     statements = query.snapshot.read_statements(programme_id, revisions[0].exchange)
+    last = max(
+        number for number, row in enumerate(revisions) if row.state is not RevisionState.RETRACTED
+    )
     events = {
-        number: _read_event(row, programme_id)
-        for number, row in enumerate(revisions)
-        if row.state is not RevisionState.RETRACTED
+        number: _read_event(revisions[number], programme_id)
+        for number in {last, *(each.revision for each in statements)}
     }
     stated = {number: _describe(event) for number, event in events.items()}
     aliases = query.view.aliases
-    current = find_current_statements(statements, stated, stated[max(stated)], aliases)
+    current = find_current_statements(statements, stated, stated[last], aliases)
     current_ids = {each.event_id for each in current.values()}
-    last = max(events)
     report = resolve_report(aliases, stated[last].exchange, events[last].recorded_by)
     side = find_reporting_side(report)
     stands = revisions[-1].state is not RevisionState.RETRACTED
