@@ -4,7 +4,7 @@ import resource
 from contextlib import suppress
 from typing import Final
 
-_WANTED_FILES: Final = 32_768
+_ENOUGH_FILES: Final = 32_768
 _MAX_HTTP_CONNECTIONS: Final = 4_096
 _MAX_GRPC_CONNECTIONS: Final = 16_384
 
@@ -15,12 +15,11 @@ def raise_file_limit() -> None:
     Most systems begin with 1,024, and let a process raise that itself.
     """
     soft_limit, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = (
-        _WANTED_FILES if hard_limit == resource.RLIM_INFINITY else min(_WANTED_FILES, hard_limit)
-    )
-    if soft_limit != resource.RLIM_INFINITY and soft_limit < wanted:
+    is_unlimited = hard_limit == resource.RLIM_INFINITY
+    file_count = _ENOUGH_FILES if is_unlimited else min(_ENOUGH_FILES, hard_limit)
+    if soft_limit != resource.RLIM_INFINITY and soft_limit < file_count:
         with suppress(ValueError, OSError):  # macOS has a further, lower limit
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard_limit))
+            resource.setrlimit(resource.RLIMIT_NOFILE, (file_count, hard_limit))
 
 
 def count_http_connections() -> int:
@@ -39,4 +38,4 @@ def count_grpc_connections() -> int:
 
 def _count_files() -> int:
     soft_limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return _WANTED_FILES if soft_limit == resource.RLIM_INFINITY else soft_limit
+    return _ENOUGH_FILES if soft_limit == resource.RLIM_INFINITY else soft_limit

@@ -1,6 +1,5 @@
 """Richness: how much of a conversation a kind of exchange allows, as a rung from 1 to 6."""
 
-from collections.abc import Mapping
 from typing import Final
 
 from services.ledger.enums import Kind
@@ -14,7 +13,3 @@ KINDS_BY_RUNG: Final = (
     (Kind.SECONDMENT, Kind.CONSULTANCY),
 )
 """The kinds of each rung, from the lowest. Other kinds are on no rung."""
-RUNG_BY_KIND: Final[Mapping[int, int]] = {
-    kind: rung for rung, kinds in enumerate(KINDS_BY_RUNG, start=1) for kind in kinds
-}
-"""The rung of a kind, from 1."""

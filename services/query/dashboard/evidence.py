@@ -6,24 +6,21 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, TypedDict
 
-from mutua.enum_words import words_by_number
 from mutua.v1.query_service_pb2 import Exchange
 from mutua.v1.types_pb2 import (
     OCCUR_PRECISION_MONTH,
     OCCUR_PRECISION_QUARTER,
-    ExchangeKind,
     OccurPrecision,
 )
 from services.query.dashboard.asker import Asker
 from services.query.dashboard.directory import Directory, shorten
 from services.query.dashboard.filters import with_filters
 from services.query.dashboard.view import Choices, View, ViewContent
-from services.query.dashboard.wording import describe_day, list_words
+from services.query.dashboard.wording import KIND_WORDS, describe_day, list_words
 
 MAX_ROWS: Final = 40
 MAX_LABELS: Final = 4
 MAX_NOTE_CHARACTERS: Final = 300
-_KINDS: Final = words_by_number(ExchangeKind.items())
 
 
 class EvidenceExchange(TypedDict):
@@ -133,7 +130,7 @@ def make_exchange(exchange: Exchange, directory: Directory) -> EvidenceExchange:
         "day": describe_occurrence(revision.occur_time, revision.occur_precision),
         "givers": _list_labels(content.giver_ids or content.party_ids, directory),
         "receivers": _list_labels(content.receiver_ids, directory),
-        "kind": _KINDS.get(content.kind, "other").replace("-", " "),
+        "kind": KIND_WORDS.get(content.kind, "other").replace("-", " "),
         "topics": [shorten(topic) for topic in content.topics],
         "minutes": content.giver_minutes if content.HasField("giver_minutes") else None,
         "note": shorten(content.note.plain, MAX_NOTE_CHARACTERS),

@@ -9,6 +9,7 @@ from mutua.frames import to_day
 from mutua.v1.query_service_pb2 import POPULATION_ROSTER, Organization, Question
 from services.ledger.enums import BOUNDARY_ROLE
 from services.query.dashboard.directory import Directory
+from services.query.dashboard.windows import find_window
 
 
 def find_members(balances: Any, directory: Directory) -> list[str]:
@@ -38,8 +39,7 @@ def describe_outside(organization_id: str, directory: Directory, question: Quest
 
 def is_in_force(organization: Organization, question: Question) -> bool:
     """Whether it is in force on a day of the window."""
-    first = to_day(question.from_date) if question.HasField("from_date") else date.min
-    end = to_day(question.to_date) if question.HasField("to_date") else date.max
+    first, end = find_window(question)
     opened = to_day(organization.open_date) if organization.HasField("open_date") else date.min
     closed = to_day(organization.close_date) if organization.HasField("close_date") else date.max
     return opened < min(closed, end) and closed > first

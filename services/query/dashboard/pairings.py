@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, Final, NamedTuple, TypedDict
 
-from mutua.enum_words import words_by_number
 from mutua.frames import to_day
 from mutua.v1.event_pb2 import (
     PAIRING_CHOICE_CENTRE,
@@ -20,18 +19,24 @@ from mutua.v1.query_service_pb2 import Pair, Pairing, Question, Revision
 from mutua.v1.types_pb2 import (
     OCCUR_PRECISION_MONTH,
     OCCUR_PRECISION_QUARTER,
-    ExchangeKind,
     OccurPrecision,
 )
-from services.ledger.richness import KINDS_BY_RUNG, RUNG_BY_KIND
+from services.ledger.richness import KINDS_BY_RUNG
 from services.query.dashboard.asker import Asker
 from services.query.dashboard.commands import make_command
 from services.query.dashboard.directory import Directory
 from services.query.dashboard.evidence import describe_occurrence
 from services.query.dashboard.filters import with_filters
+from services.query.dashboard.rungs import find_rung
 from services.query.dashboard.view import Choices, View, ViewContent, read_choice
-from services.query.dashboard.windows import find_end, find_extent, next_month, with_window
-from services.query.dashboard.wording import describe_day, list_words
+from services.query.dashboard.windows import (
+    find_end,
+    find_extent,
+    find_window,
+    next_month,
+    with_window,
+)
+from services.query.dashboard.wording import describe_day, describe_kind, list_words
 
 QUIET_DAYS: Final = 60
 """A pairing that has been bound for so many days without contact is marked."""
@@ -43,7 +48,6 @@ _CHOSEN_BY: Final = {
 }
 _MONTHS: Final = {OCCUR_PRECISION_MONTH: 1, OCCUR_PRECISION_QUARTER: 3}
 """The months in which an exchange with a coarse time may have happened."""
-_KINDS: Final = words_by_number(ExchangeKind.items())
 
 
 class PairingSide(TypedDict):
@@ -194,7 +198,7 @@ def _make_rows(
             "days_ago": None if days_ago is None else max(0, days_ago),
             "is_exact": contact.is_exact,
             "rungs": contact.count_rungs(),
-            "rung": contact.find_rung(),
+            "rung": find_rung(contact.count_rungs()),
             "rung_label": contact.describe_rung(),
             "joint_count": contact.joint_count,
         }
@@ -260,17 +264,11 @@ class PairingContact:
         """The exchanges on each rung, from the lowest."""
         return [sum(self.kinds[kind] for kind in kinds) for kinds in KINDS_BY_RUNG]
 
-    def find_rung(self) -> int | None:
-        """The highest rung of an exchange; None if no exchange is on one."""
-        return max(
-            (RUNG_BY_KIND[kind] for kind in self.kinds if kind in RUNG_BY_KIND), default=None
-        )
-
     def describe_rung(self) -> str:
         """The kinds on the highest rung, such as "meeting and workshop"."""
-        rung = self.find_rung()
+        rung = find_rung(self.count_rungs())
         kinds = KINDS_BY_RUNG[rung - 1] if rung else ()
-        return list_words([_KINDS[kind].replace("-", " ") for kind in kinds if self.kinds[kind]])
+        return list_words([describe_kind(kind) for kind in kinds if self.kinds[kind]])
 
 
 def find_contacts(
@@ -289,7 +287,7 @@ def find_contacts(
         for alias in each.aliases
     }
     question = answers.pairs.question
-    first = to_day(question.from_date) if question.HasField("from_date") else date.min
+    first, _ = find_window(question)
     for exchange in answers.exchanges.exchanges:
         revision = exchange.revisions[-1]
         for key in _list_pairs(revision.content, partners, owners):

@@ -11,7 +11,7 @@ from services.ledger.wording import NEITHER_IS_BETTER
 from services.query.dashboard.asker import Asker
 from services.query.dashboard.balances import read_optional
 from services.query.dashboard.directory import Directory, Party
-from services.query.dashboard.rungs import ask_rungs, count_rungs, describe_rung
+from services.query.dashboard.rungs import ask_rungs, count_rungs, describe_rung, find_rung
 from services.query.dashboard.view import Choices, View, ViewContent, read_choice
 from services.query.dashboard.wording import describe_reasons
 
@@ -107,7 +107,7 @@ def is_clear(pair: PairAsymmetry) -> bool:
 
 
 def _make_row(pair: PairAsymmetry, directory: Directory, rungs: Sequence[int]) -> ListedPair:
-    rung = max((place for place, count in enumerate(rungs, start=1) if count), default=None)
+    rung = find_rung(rungs)
     reasons = [each for each in pair.reasons if each != "NO_DIFFERENCE"]
     return {
         "giver_id": pair.giver_id,

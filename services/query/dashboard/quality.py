@@ -34,7 +34,7 @@ from services.query.dashboard.directory import Directory, shorten
 from services.query.dashboard.evidence import EvidenceExchange, make_exchange
 from services.query.dashboard.filters import unfiltered, with_filters
 from services.query.dashboard.view import Choices, View, ViewContent
-from services.query.dashboard.wording import describe_day
+from services.query.dashboard.wording import KIND_WORDS, describe_day, describe_kind
 
 MAX_RECORDS: Final = 500
 """Quarantined records in the view, the first on the log."""
@@ -43,7 +43,6 @@ MAX_NAMES: Final = 200
 MAX_DOUBLES: Final = 100
 MAX_TEXT_CHARACTERS: Final = 300
 _REASONS: Final = words_by_number(QuarantineReason.items())
-_KINDS: Final = words_by_number(ExchangeKind.items())
 _MINUTES: Final = {
     LENS_BURDEN: "minutes that givers spent",
     LENS_ATTENTION: "minutes that receivers spent",
@@ -154,7 +153,8 @@ async def ask_quality(asker: Asker, _: Choices) -> QualityAnswers:
     lens = _find_lens(asker.question)
     timed = with_filters(asker.question, lens=lens)
     counted = with_filters(asker.question, lens=LENS_COUNT, allocation=ALLOCATION_ONCE)
-    kind_numbers = list(asker.question.kinds) or [ExchangeKind.ValueType(each) for each in _KINDS]
+    every_kind = map(ExchangeKind.ValueType, KIND_WORDS)
+    kind_numbers = list(asker.question.kinds or every_kind)
     by_kind = [with_filters(timed, kinds=[kind]) for kind in kind_numbers]
     answers, kinds = await asyncio.gather(
         asyncio.gather(
@@ -320,7 +320,7 @@ def _make_part(coverage: Coverage, name: str, label: str) -> MissingPart:
 
 def _make_kinds(answers: QualityAnswers) -> list[MissingPart]:
     parts = [
-        _make_part(answer.coverage, _KINDS[kind], _KINDS[kind].replace("-", " ").capitalize())
+        _make_part(answer.coverage, KIND_WORDS[kind], describe_kind(kind).capitalize())
         for kind, answer in zip(answers.kind_numbers, answers.kinds, strict=True)
     ]
     return _order_parts(parts)

@@ -5,17 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
-from mutua.enum_words import words_by_number
 from mutua.v1.query_service_pb2 import ListPairsResponse
-from mutua.v1.types_pb2 import ExchangeKind
 from services.ledger.richness import KINDS_BY_RUNG
 from services.query.dashboard.asker import Asker
 from services.query.dashboard.filters import with_filters
-from services.query.dashboard.wording import list_words
-
-_KINDS: Final = words_by_number(ExchangeKind.items())
+from services.query.dashboard.wording import describe_kind, list_words
 
 
 async def ask_rungs(asker: Asker) -> list[ListPairsResponse]:
@@ -43,6 +39,11 @@ def count_rungs(answers: Sequence[Any]) -> Mapping[frozenset[str], list[int]]:
     return counts
 
 
+def find_rung(counts: Sequence[int]) -> int | None:
+    """The highest rung with an exchange, from 1; None without any."""
+    return max((rung for rung, count in enumerate(counts, start=1) if count), default=None)
+
+
 def describe_rung(rung: int) -> str:
     """The kinds on a rung from 1, such as "call or advice"."""
-    return list_words([_KINDS[kind].replace("-", " ") for kind in KINDS_BY_RUNG[rung - 1]], "or")
+    return list_words([describe_kind(kind) for kind in KINDS_BY_RUNG[rung - 1]], "or")

@@ -47,6 +47,13 @@ def with_window(question: Question, first: date | None, end: date | None) -> Que
     )
 
 
+def find_window(question: Question) -> tuple[date, date]:
+    """The first day of the window and the day after it; ends of the calendar where it is open."""
+    first = to_day(question.from_date) if question.HasField("from_date") else date.min
+    end = to_day(question.to_date) if question.HasField("to_date") else date.max
+    return first, end
+
+
 def next_month(day: date) -> date:
     """The first day of the month after a day."""
     return (day.replace(day=1) + timedelta(32)).replace(day=1)
@@ -63,8 +70,7 @@ def list_months(extent: Extent) -> list[date]:
 def list_month_questions(question: Question, extent: Extent | None) -> list[Question]:
     """The same filters for each month of an extent that shares days with the window."""
     questions = []
-    first = to_day(question.from_date) if question.HasField("from_date") else date.min
-    end = to_day(question.to_date) if question.HasField("to_date") else date.max
+    first, end = find_window(question)
     for month in list_months(extent) if extent else ():
         start, stop = max(month, first), min(next_month(month), end)
         if start < stop:

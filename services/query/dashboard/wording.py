@@ -24,7 +24,8 @@ _LENSES: Final = {
     LENS_ATTENTION: "In minutes that receivers spent",
     LENS_BENEFIT: "In minutes that receivers saved",
 }
-_KINDS: Final = words_by_number(ExchangeKind.items())
+KIND_WORDS: Final = words_by_number(ExchangeKind.items())
+"""Kind of an exchange -> its word in addresses and commands."""
 _FORMALITIES: Final = words_by_number(Formality.items())
 _WARNINGS: Final = {
     "MANY_UNKNOWN": "More than a fifth of the minutes are unknown, so amounts may be low.",
@@ -52,6 +53,11 @@ def list_words(words: Sequence[str], last: str = "and") -> str:
     return f"{', '.join(words[:-1])} {last} {words[-1]}"
 
 
+def describe_kind(kind: int) -> str:
+    """Such as "shared configuration"; a kind of a later contract is its number."""
+    return KIND_WORDS.get(kind, str(kind)).replace("-", " ")
+
+
 def describe_day(day: date) -> str:
     """Such as "1 July 2018"."""
     return f"{day.day} {day:%B} {day.year}"
@@ -75,7 +81,7 @@ def describe_window(question: Question) -> str:
 
 
 def _describe_narrowing(question: Question) -> Iterator[str]:
-    kinds = [_KINDS.get(each, str(each)).replace("-", " ") for each in question.kinds]
+    kinds = [describe_kind(each) for each in question.kinds]
     formalities = [_FORMALITIES.get(each, "unspecified") for each in question.formalities]
     for name, words in (
         ("kind", kinds),
