@@ -14,8 +14,8 @@ from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 @contextmanager
 def open_browser() -> Iterator[Browser]:
-    """Chromium for the tests of a module. Without it, CI fails and other machines skip them."""
-    path = shutil.which("chromium")
+    """Chromium for several tests. Without it, CI fails and other machines skip them."""
+    path = shutil.which("chromium") or shutil.which("google-chrome")
     if path is None:
         assert not os.environ.get("CI"), "CI must have Chromium: apt install chromium"
         pytest.skip("chromium is not installed")

@@ -8,7 +8,6 @@ import asyncio
 import json
 import random
 import re
-import shutil
 import statistics
 import subprocess
 import sys
@@ -21,7 +20,7 @@ from threading import Event as Signal
 from threading import Thread
 from typing import Final, NamedTuple
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from mutua import Client
 from mutua.v1.event_pb2 import Event
@@ -29,6 +28,7 @@ from services.query.dashboard.routes import STATIC
 from tests.bench.figure import RUNS, Figure
 from tests.bench.live_recording import make_call, record_evenly
 from tests.bench.processes import read_processor_seconds
+from tests.chromium import open_browser
 from tests.cli.cli_process import run_up
 
 ORGANIZATIONS, TIES, EXCHANGES = 300, 2_000, 6_000
@@ -101,10 +101,7 @@ def measure() -> Iterator[Figure]:
 def _measure_loads(
     client: Client, url: str, make_exchange: Callable[[], Event]
 ) -> Iterator[Figure]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
-        )
+    with open_browser() as browser:
         for view, limit_seconds in LIMIT_SECONDS.items():
             loads = []
             for _ in range(RUNS):
@@ -116,7 +113,6 @@ def _measure_loads(
             yield Figure(f"{what}: first paint", paint, "s", limit_seconds, "the bound set")
             yield Figure(f"{what}: chart drawn", drawn, "s", limit_seconds, "the bound set")
             yield Figure(f"{what}: transferred", kilobytes, "kB", LIMIT_KILOBYTES, "the bound set")
-        browser.close()
 
 
 def _load(browser: Browser, url: str, view: str) -> Load:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -16,13 +14,13 @@ from playwright.sync_api import (
     Page,
     Request,
     expect,
-    sync_playwright,
 )
 
 from mutua import Client
 from services.app.bootstrap import EmbeddedServer, serve_embedded
 from services.app.http import HttpSettings
 from services.cli.main import main
+from tests.chromium import open_browser
 from tests.waiting import PATIENCE_SECONDS
 
 WIDE: Final = 1440
@@ -77,15 +75,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium. Where there is none, its tests are skipped; in CI they fail."""
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    if program is None:
-        message = "Chromium is not installed: apt install chromium"
-        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
-    with sync_playwright() as playwright:
-        expect.set_options(timeout=PATIENCE_SECONDS * 1000)
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+    expect.set_options(timeout=PATIENCE_SECONDS * 1000)
+    with open_browser() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
