@@ -1,5 +1,5 @@
 #!/bin/sh
-# DyNetx turns ties of a directed network around, and leaves out those that are returned.
+# DyNetx turns ties of a directed network around, and leaves out the ties back.
 #
 # Versions: dynetx 0.3.2, networkx 3.6.1 (as of November 2026).
 # Run: a DynDiGraph in which ash gives to oak at 0 and 8, and oak to ash at 5: interactions, write_snapshots
@@ -9,7 +9,7 @@
 #   wrong way round. So are the files of snapshots and the JSON, where 5 is missing, and
 #   time_slice(0, 8). write_interactions is right. An open issue (135) tells it of time_slice;
 #   files and JSON are not mentioned there.
-# Bites: reciprocity of each month, from slices or from files, is 0, and those who gave have received.
+# Bites: reciprocity of each month, from slices or from files, is 0, and givers appear as receivers.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -5,7 +5,7 @@
 # Run: faust.utils.iso8601.parse, and a faust.Record with coerce=True that uses it for its field of type
 #   datetime, on times as JavaScript, .NET, Go and PostgreSQL write them; then the same with ciso8601,
 #   which `pip install faust-streaming[fast]` brings.
-# Expected: 14:05:00.250 is a quarter of a second past, whoever parses it, and +02 is two hours ahead of UTC.
+# Expected: 14:05:00.250 is a quarter of a second past for every parser, and +02 is two hours ahead of UTC.
 # Seen: without ciso8601, .250 becomes 250 microseconds, .25 becomes 25, .7 becomes 7. Seven or nine digits,
 #   which .NET and Go write, are refused ("microsecond must be in 0..999999"). An offset of hours alone,
 #   as PostgreSQL prints it, is dropped: the time comes without a zone. With ciso8601 all are right.

@@ -2,8 +2,8 @@
 # NEMtropy's z-scores of triads divide by a standard deviation that is too small.
 #
 # Versions: NEMtropy 4.0.0, numpy 2.4.6 (as of November 2026).
-# Run: std_dcm_3motif_1 to _13, by which zscore_3motifs divides, for four organizations of which each
-#   gives to each other one with probability 0.3; and exactly, over all 4,096 networks. Then the cycle
+# Run: std_dcm_3motif_1 to _13, by which zscore_3motifs divides, for four organizations that give
+#   to every other one with probability 0.3; and exactly, over all 4,096 networks. Then the cycle
 #   A -> B -> C -> A (motif 9) in a network of 20, against 4,000 networks drawn from the same model.
 # Expected: "the standard deviation of the number of 3-nodes motifs". expected_dcm_3motif, the other half of
 #   the z-score, is exact.

@@ -1894,8 +1894,8 @@ class GetExchangeResponse(_message.Message):
     position: _builtins.str
     """The position the answer was computed at. Opaque."""
     is_confirmed: _builtins.bool
-    """Whether two sides of the exchange stand by it and nobody disputes it: a side that reported it,
-    and a side of which an organization confirmed it. Every party of a joint exchange is a side.
+    """Whether two sides of the exchange stand by it and nobody disputes it. A side stands by it if it
+    reported it, or if one of its organizations confirmed it. Every party of a joint exchange is a side.
     """
     is_disputed: _builtins.bool
     """Whether a party disputes it."""
@@ -1967,7 +1967,7 @@ class ExchangeStatement(_message.Message):
     recorded_by: _builtins.str
     """Who recorded it."""
     revision_id: _builtins.str
-    """The event id of the revision of which it was said."""
+    """The event id of the revision that was current then."""
     is_current: _builtins.bool
     """Whether it holds: the same party did not say anything later, and no later revision has other
     parties, another kind, or a date too far from the one stated; see ExchangeConfirmed.
